@@ -1,0 +1,78 @@
+"""Who is asking, what they may do, and what they may see. Made from the credential, never from a request body."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.deadline import Deadline
+from core.errors import Forbidden
+from core.ids import KeyId, Principal, TenantId
+
+
+class Grant(StrEnum):
+    """What a key may do. `admin` rules one tenant, `operator` all of them; both read past access lists."""
+
+    READ = "read"
+    WRITE = "write"
+    DELEGATE = "delegate"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+_IMPLIED = {
+    Grant.OPERATOR: frozenset(Grant),
+    Grant.ADMIN: frozenset(Grant) - {Grant.OPERATOR},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visibility:
+    """Which records of one tenant a read may return. `principals` None sees past access lists, for `reason`.
+
+    Made by `Caller.sees` and `Visibility.system` alone, so that an unscoped read cannot be written by accident.
+    """
+
+    tenant: TenantId
+    principals: frozenset[Principal] | None
+    reason: str
+
+    @classmethod
+    def system(cls, tenant: TenantId, reason: str) -> "Visibility":
+        """For maintenance that no caller asked for. tests/architecture lists every use."""
+        return cls(tenant=tenant, principals=None, reason=reason)
+
+    def admits(self, acl: tuple[str, ...] | None) -> bool:
+        """Whether a record with this access list may be returned. None is all of the tenant, empty is admins only."""
+        if self.principals is None or acl is None:
+            return True
+        return not self.principals.isdisjoint(acl)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The first argument of every service method. `principals` holds the subject too."""
+
+    tenant: TenantId
+    key_id: KeyId
+    subject: Principal
+    principals: frozenset[Principal]
+    grants: frozenset[Grant]
+    deadline: Deadline
+    request_id: str
+
+    def may(self, grant: Grant) -> bool:
+        return any(grant == held or grant in _IMPLIED.get(held, frozenset()) for held in self.grants)
+
+    def require(self, grant: Grant) -> None:
+        """Raises Forbidden when the credential lacks `grant`."""
+        if not self.may(grant):
+            raise Forbidden(
+                "auth.missing_grant",
+                f"this needs the grant '{grant}'; key {self.key_id} has {', '.join(sorted(self.grants)) or 'none'}. "
+                "An admin can make a key that has it: POST /v1/admin/keys.",
+            )
+
+    def sees(self) -> Visibility:
+        """What this caller may read: past access lists for admins and operators, else what its principals may."""
+        if self.may(Grant.ADMIN):
+            return Visibility(tenant=self.tenant, principals=None, reason=f"admin {self.key_id}")
+        return Visibility(tenant=self.tenant, principals=self.principals, reason="caller")

@@ -1,0 +1,74 @@
+"""The seams to models. Their contracts are in the docstrings; tests/contract/ executes them against every backend."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Purpose(StrEnum):
+    """What a text is embedded for. Queries are served ahead of passages."""
+
+    QUERY = "query"
+    PASSAGE = "passage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """What decides a vector. Two texts may be compared only under equal specs.
+
+    `source_sha256` is of the weights as shipped, `recipe` counts our changes to how they are run, `variant` names the
+    arithmetic (`int8-dynamic`, `fp32`), `tokens_max` is the model's window with its special tokens.
+    """
+
+    name: str
+    source_sha256: str
+    recipe: int
+    variant: str
+    dimension: int
+    tokens_max: int
+    normalized: bool = True
+    query_prefix: str = ""
+    passage_prefix: str = ""
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over every field: the name of the vector space in the store."""
+        return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:16]
+
+
+class TokenCounter(Protocol):
+    """Counts text in a model's own tokens, special tokens left out."""
+
+    @property
+    def specials(self) -> int:
+        """How many special tokens the model adds to one text."""
+        ...
+
+    def count(self, text: str) -> int: ...
+
+    def spans(self, text: str) -> Sequence[tuple[int, int]]:
+        """`[start, end)` in code points for each token, ascending, not overlapping."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to vectors.
+
+    - `embed` answers float32 [n, dimension], row i for texts[i], each of norm 1 when the spec says normalized; no texts give
+      [0, dimension]. A text's vector does not depend on the texts it came with, nor on the thread.
+    - Text beyond the window is cut, never an error; an empty text has a vector too.
+    - Passages never make queries wait for a whole batch. Cancelling the call drops what has not begun.
+    - Failures are Faults: Unavailable when the backend is down, TimedOut when it is too slow.
+    """
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    async def embed(self, texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]: ...
+
+    async def close(self) -> None: ...
