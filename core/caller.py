@@ -1,5 +1,6 @@
 """Who is asking, what they may do, and what they may see. Made from the credential, never from a request body."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,6 +49,19 @@ class Visibility:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """An Idempotency-Key under which the answer of a write is kept, in the transaction of that write.
+
+    `digest` is SHA-256 of the request body; `encode` turns the service's answer into the bytes to give again.
+    """
+
+    key: str
+    route: str
+    digest: bytes
+    encode: Callable[[object], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """The first argument of every service method. `principals` holds the subject too."""
 
@@ -58,6 +72,7 @@ class Caller:
     grants: frozenset[Grant]
     deadline: Deadline
     request_id: str
+    once: Once | None = None
 
     def may(self, grant: Grant) -> bool:
         return any(grant == held or grant in _IMPLIED.get(held, frozenset()) for held in self.grants)

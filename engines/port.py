@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.caller import Visibility
 from core.filters import Filter, RangeKind
 from core.ids import TenantId
+from core.profile import IndexProfile
 
 Vector = NDArray[np.float32]
 
@@ -30,6 +31,21 @@ class Collection:
     dimension: int
     language: str
     ranged: Mapping[str, RangeKind] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    @classmethod
+    def of_index(
+        cls, *, tenant: TenantId, index_id: int, generation: int, dimension: int, profile: IndexProfile
+    ) -> "Collection":
+        """The document chunks of one index."""
+        return cls(
+            tenant=tenant,
+            kind="documents",
+            index_id=index_id,
+            generation=generation,
+            dimension=dimension,
+            language=profile.language,
+            ranged=profile.ranged,
+        )
 
     @property
     def path(self) -> str:

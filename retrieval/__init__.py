@@ -1,0 +1,1 @@
+"""A question becomes context: candidates from the engine, fused, checked against the records, packed for an agent."""
