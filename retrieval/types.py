@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
-from core.ids import ChunkId, DocumentId, IndexName
+from core.deadline import Deadline
+from core.ids import ChunkId, DocumentId, IndexName, TenantId
 from core.metadata import Metadata
 from core.profile import Fusion
 
@@ -88,3 +90,15 @@ class SearchResult:
     degraded: tuple[str, ...]
     indexed_offset: int
     timings_ms: Mapping[str, float]
+
+
+class Progress(Protocol):
+    """How far the engine has come with what was written. The projector is one; retrieval must not know it."""
+
+    def indexed(self, tenant: TenantId) -> int:
+        """Every change of the tenant up to this offset can be found by a search that begins now."""
+        ...
+
+    async def wait(self, tenant: TenantId, offset: int, deadline: Deadline) -> None:
+        """Returns once `offset` is indexed; raises TimedOut at the deadline."""
+        ...

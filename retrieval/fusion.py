@@ -1,0 +1,94 @@
+"""Two ranked arms become one list. Pure functions over what the engine answered, the same for every engine.
+
+Convex: `w * (cosine + 1) / (best cosine + 1) + (1 - w) * bm25 / best bm25`, a missing arm counting 0: each arm over its
+theoretical minimum (-1 and 0) and the best of this query, after Bruch, Gai and Ingber, "An Analysis of Fusion Functions for
+Hybrid Retrieval" (2023). RRF: `sum of 1 / (60 + rank)`. With one arm alone, that arm has all the weight.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.profile import Fusion
+from engines.port import Arms, Hit
+from retrieval.types import Signals
+
+COSINE_MIN = -1.0
+BM25_MIN = 0.0
+RRF_K = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk key and how it came to its place."""
+
+    key: int
+    signals: Signals
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """One arm by key. `ranks` count from 1."""
+
+    hits: Sequence[Hit]
+    scores: Mapping[int, float]
+    ranks: Mapping[int, int]
+
+
+def merge(lists: Sequence[Sequence[Hit]], limit: int) -> tuple[Hit, ...]:
+    """The best `limit` of one arm's lists over several collections; ties by the smaller key."""
+    if len(lists) == 1:
+        return tuple(lists[0][:limit])
+    everything = [hit for hits in lists for hit in hits]
+    return tuple(sorted(everything, key=lambda hit: (-hit.score, hit.key))[:limit])
+
+
+def fuse(arms: Arms, fusion: Fusion, minimum: Mapping[str, float]) -> Iterator[Candidate]:
+    """Candidates best first, ties by the smaller key. `minimum` cuts by `dense` or `keyword` after scoring, so that a
+    threshold never changes a score; a candidate without the signal does not reach it, whatever the threshold.
+    """
+    dense, keyword = _arm(arms.dense), _arm(arms.keyword)
+    fused = _rrf(dense, keyword) if fusion.kind == "rrf" else _convex(dense, keyword, _weight(arms, fusion))
+    floors = [({"dense": dense, "keyword": keyword}[name].scores, floor) for name, floor in minimum.items()]
+    for key in sorted(fused, key=lambda key: (-fused[key], key)):
+        if all(key in scores and scores[key] >= floor for scores, floor in floors):
+            yield Candidate(key, _signals(key, fused[key], (dense, keyword)))
+
+
+def _arm(hits: Sequence[Hit] | None) -> _Arm:
+    given = hits or ()
+    return _Arm(given, {hit.key: hit.score for hit in given}, {hit.key: place for place, hit in enumerate(given, 1)})
+
+
+def _weight(arms: Arms, fusion: Fusion) -> float:
+    if arms.keyword is None:
+        return 1.0
+    return 0.0 if arms.dense is None else fusion.dense_weight
+
+
+def _convex(dense: _Arm, keyword: _Arm, dense_weight: float) -> dict[int, float]:
+    fused: dict[int, float] = {}
+    for arm, floor, weight in ((dense, COSINE_MIN, dense_weight), (keyword, BM25_MIN, 1 - dense_weight)):
+        best = max((hit.score for hit in arm.hits), default=floor) - floor
+        for hit in arm.hits:
+            share = (hit.score - floor) / best if best > 0 else 0.0
+            fused[hit.key] = fused.get(hit.key, 0.0) + weight * share
+    return fused
+
+
+def _rrf(*arms: _Arm) -> dict[int, float]:
+    fused: dict[int, float] = {}
+    for arm in arms:
+        for key, rank in arm.ranks.items():
+            fused[key] = fused.get(key, 0.0) + 1 / (RRF_K + rank)
+    return fused
+
+
+def _signals(key: int, fused: float, arms: tuple[_Arm, _Arm]) -> Signals:
+    dense, keyword = arms
+    return Signals(
+        dense=dense.scores.get(key),
+        dense_rank=dense.ranks.get(key),
+        keyword=keyword.scores.get(key),
+        keyword_rank=keyword.ranks.get(key),
+        fused=fused,
+    )
