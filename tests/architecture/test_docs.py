@@ -1,0 +1,98 @@
+"""The documents against the code: links, paths, commands, make targets, settings and fault codes that they name exist."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.settings import FOREIGN, setting_names
+from tests.support.tree import ROOMS, ROOT, dotted, sources
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FAULTS = frozenset(
+    "Fault Invalid Unauthenticated Forbidden NotFound Conflict TooLarge Limited Unavailable TimedOut Corrupt".split()
+)
+CODE = re.compile(r"[a-z]+\.[a-z_]+")
+
+
+def names(documents: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in documents]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    broken: list[str] = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text)):
+        path, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file = (document.parent / path).resolve() if path else document
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_every_file_of_ours_that_is_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    tops = "|".join((*ROOMS, "evals", "benchmarks", "samples", "tests", "deploy", "docs"))
+    named = re.findall(rf"`((?:{tops})/[\w./-]+)`", text)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
+def test_every_make_target_and_setting_that_is_named_exists(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z-]+)", text)) | set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= targets
+    known = {*setting_names(), *FOREIGN}
+    wrong = {name for name in re.findall(r"\bMNEMIC_[A-Z_]+\b", text) if not name.startswith("MNEMIC_TEST_")} - known
+    assert {name for name in wrong if not name.endswith("_")} == set()
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    assert [name for name in setting_names() if f"`{name}`" not in text] == []
+
+
+def test_every_fault_code_is_documented_and_every_documented_one_exists() -> None:
+    text = (ROOT / "docs/reference/faults.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text, re.MULTILINE))
+    raised = set(codes())
+    patterns = {code for code in raised if "[" in code}
+    assert {code for code in raised - patterns if code not in documented} == set()
+    assert {code for code in patterns if not any(re.fullmatch(code, one) for one in documented)} == set()
+    assert {one for one in documented - raised if not any(re.fullmatch(code, one) for code in patterns)} == set()
+
+
+def codes() -> Iterator[str]:
+    """Every code that a Fault is made with; one that is put together, as a pattern."""
+    for source in sources(*ROOMS):
+        for call in source.calls:
+            if dotted(call.func).split(".")[-1] in FAULTS and call.args:
+                yield from code_of(call.args[0])
+
+
+def code_of(argument: ast.expr) -> Iterator[str]:
+    match argument:
+        case ast.Constant(value=str(code)):
+            yield code
+        case ast.JoinedStr(values=parts):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "[a-z_]+" for part in parts)
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*code_of(one), *code_of(other))
+        case _:
+            return
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+
+
+def anchors(file: Path) -> set[str]:
+    """The anchors of a document's headings, as the usual hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(file.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
