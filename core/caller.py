@@ -63,7 +63,9 @@ class Once:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The first argument of every service method. `principals` holds the subject too."""
+    """The first argument of every service method. `principals` holds the subject too, unless the caller is `narrowed`: looking
+    through the eyes that X-Mnemic-Principals named, exactly those, whatever its grants.
+    """
 
     tenant: TenantId
     key_id: KeyId
@@ -73,6 +75,7 @@ class Caller:
     deadline: Deadline
     request_id: str
     once: Once | None = None
+    narrowed: bool = False
 
     def may(self, grant: Grant) -> bool:
         return any(grant == held or grant in _IMPLIED.get(held, frozenset()) for held in self.grants)
@@ -88,6 +91,6 @@ class Caller:
 
     def sees(self) -> Visibility:
         """What this caller may read: past access lists for admins and operators, else what its principals may."""
-        if self.may(Grant.ADMIN):
+        if self.may(Grant.ADMIN) and not self.narrowed:
             return Visibility(tenant=self.tenant, principals=None, reason=f"admin {self.key_id}")
         return Visibility(tenant=self.tenant, principals=self.principals, reason="caller")

@@ -1,0 +1,240 @@
+"""Everything an operator may set, and the only reader of the environment. Not how a backend is built: that is
+api/bootstrap.py. A name that starts with MNEMIC_ and is none of these stops the start, with the nearest valid one named."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import FieldError, Invalid
+from core.limits import Limits
+
+PREFIX = "MNEMIC_"
+DELIMITER = "__"
+# Read by the command line and by the tests, never by the service.
+FOREIGN = frozenset({"MNEMIC_API_KEY", "MNEMIC_URL", "MNEMIC_EVAL_DATA"})
+FOREIGN_PREFIX = "MNEMIC_TEST_"
+OPERATOR_KEY_CHARACTERS_MIN = 16
+
+_DEFAULTS = Limits()
+
+
+def _split_paths(value: object) -> object:
+    return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class SqliteDatabase(_Group):
+    """One file under the data folder."""
+
+    kind: Literal["sqlite"] = "sqlite"
+
+
+class PostgresDatabase(_Group):
+    """A Postgres server. `url` is `postgresql://user:password@host:port/name`."""
+
+    kind: Literal["postgres"] = "postgres"
+    url: SecretStr = Field(description="postgresql://user:password@host:port/name")
+
+
+class EmbeddedEngine(_Group):
+    """FAISS and Tantivy in this process, under the data folder."""
+
+    kind: Literal["embedded"] = "embedded"
+    memory_mb: int = Field(default=1024, ge=16, description="memory that open collections may hold together, in MiB")
+
+
+class OnnxEmbedder(_Group):
+    """The built-in all-MiniLM-L6-v2 on onnxruntime."""
+
+    kind: Literal["onnx"] = "onnx"
+
+
+class OnnxDirectoryEmbedder(_Group):
+    """Another ONNX model: a directory with the graph and its tokenizer."""
+
+    kind: Literal["onnx_directory"] = "onnx_directory"
+    path: Path = Field(description="directory with the ONNX graph and tokenizer.json")
+
+
+class SentenceTransformersEmbedder(_Group):
+    """Any model of sentence-transformers; needs the extra `models`."""
+
+    kind: Literal["sentence_transformers"] = "sentence_transformers"
+    model: str = Field(min_length=1, description="a local directory, or the name of a model already in the local cache")
+    device: str = Field(default="cpu", description="cpu, cuda or cuda:N")
+
+
+class OpenAIEmbedder(_Group):
+    """An endpoint that speaks OpenAI's embeddings API."""
+
+    kind: Literal["openai"] = "openai"
+    url: str = Field(min_length=1, description="base address, such as http://localhost:8080/v1")
+    model: str = Field(min_length=1, description="the model's name at that endpoint")
+    dimension: int = Field(ge=1, le=65_536, description="length of its vectors")
+    tokens_max: int = Field(default=512, ge=16, description="window of the model in tokens")
+    api_key: SecretStr | None = Field(default=None, description="credential of the endpoint")
+
+
+Database = Annotated[SqliteDatabase | PostgresDatabase, Field(discriminator="kind")]
+Engine = EmbeddedEngine  # a discriminated union as soon as there is a second one
+Embedder = Annotated[
+    OnnxEmbedder | OnnxDirectoryEmbedder | SentenceTransformersEmbedder | OpenAIEmbedder, Field(discriminator="kind")
+]
+
+
+class LimitSettings(_Group):
+    """The bounds of core.limits.Limits that an operator may move. A test holds the two together."""
+
+    body_bytes_max: int = Field(default=_DEFAULTS.body_bytes_max, gt=0, description="JSON body of one request, bytes")
+    text_bytes_max: int = Field(default=_DEFAULTS.text_bytes_max, gt=0, description="`text` of one document, bytes")
+    file_bytes_max: int = Field(default=_DEFAULTS.file_bytes_max, gt=0, description="one uploaded file, bytes")
+    job_bytes_max: int = Field(default=_DEFAULTS.job_bytes_max, gt=0, description="all files of one job, bytes")
+    job_files_max: int = Field(default=_DEFAULTS.job_files_max, gt=0, description="files of one job")
+    query_bytes_max: int = Field(default=_DEFAULTS.query_bytes_max, gt=0, description="a search query, bytes")
+    metadata_bytes_max: int = Field(default=_DEFAULTS.metadata_bytes_max, gt=0, description="metadata as JSON, bytes")
+    metadata_keys_max: int = Field(default=_DEFAULTS.metadata_keys_max, gt=0, description="keys of metadata")
+    acl_principals_max: int = Field(default=_DEFAULTS.acl_principals_max, gt=0, description="principals of an access list")
+    filter_nodes_max: int = Field(default=_DEFAULTS.filter_nodes_max, gt=0, description="operators of a filter")
+    filter_depth_max: int = Field(default=_DEFAULTS.filter_depth_max, gt=0, description="nesting of a filter")
+    filter_values_max: int = Field(default=_DEFAULTS.filter_values_max, gt=0, description="values in one `in`")
+    k_max: int = Field(default=_DEFAULTS.k_max, gt=0, description="results of one search")
+    neighbors_max: int = Field(default=_DEFAULTS.neighbors_max, ge=0, description="neighbours on each side of a result")
+    indexes_per_search_max: int = Field(default=_DEFAULTS.indexes_per_search_max, gt=0, description="indexes of one search")
+
+    def values(self) -> Limits:
+        """The same as the value that services take."""
+        return Limits(**self.model_dump())
+
+
+class SearchSettings(_Group):
+    """How a search fuses its arms where neither the request nor the index says."""
+
+    fusion: Literal["convex", "rrf"] = Field(default="convex", description="how the two arms become one list")
+    dense_weight: float = Field(default=0.7, ge=0, le=1, description="share of the dense arm in convex fusion")
+
+
+class IngestSettings(_Group):
+    """What ingestion may use."""
+
+    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
+        default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
+    )
+
+
+class LogSettings(_Group):
+    """What the service writes to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least severity that is written")
+    format: Literal["auto", "json", "console"] = Field(default="auto", description="auto is console on a terminal, else json")
+
+
+class Settings(BaseSettings):
+    """The whole of it. Nothing set is SQLite, the embedded engine and the local ONNX model, under ./mnemic-data."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+    )
+
+    data: Path = Field(default=Path("mnemic-data"), description="the data folder: records, vectors, models, keys")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    port: int = Field(default=8321, ge=0, le=65_535, description="HTTP port; 0 takes a free one")
+    operator_key: SecretStr | None = Field(
+        default=None,
+        min_length=OPERATOR_KEY_CHARACTERS_MIN,
+        description="the operator key, 16 characters or more; without it one is made and kept in <data>/operator.key",
+    )
+    database: Database = Field(default_factory=SqliteDatabase, description="where the records are")
+    engine: Engine = Field(default_factory=EmbeddedEngine, description="what searches")
+    embedder: Embedder = Field(default_factory=OnnxEmbedder, description="what makes vectors")
+    limits: LimitSettings = Field(default_factory=LimitSettings, description="bounds on requests")
+    search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
+    ingest: IngestSettings = Field(default_factory=IngestSettings, description="what ingestion may use")
+    log: LogSettings = Field(default_factory=LogSettings, description="logging")
+    drain_s: int = Field(default=20, ge=0, le=600, description="seconds that requests in flight get at a stop")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process, `overrides` (the command line's) winning; or Invalid naming each wrong one."""
+    refuse_unknown(os.environ)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # pyright: ignore[reportArgumentType]  # validated by the model itself
+    except ValidationError as flaws:
+        raise _invalid(flaws) from None
+
+
+def command_environment() -> tuple[str | None, str | None]:
+    """(MNEMIC_URL, MNEMIC_API_KEY): where the command finds the service, and its credential."""
+    return os.environ.get("MNEMIC_URL") or None, os.environ.get("MNEMIC_API_KEY") or None
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every valid name of the environment, upper case, sorted."""
+    return tuple(sorted({name for name, _, _ in walk(Settings)}))
+
+
+def walk(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """(environment name, field name, model that has it) for each leaf, discriminated unions opened."""
+    for name, field in model.model_fields.items():
+        groups = _groups(field.annotation)
+        if not groups:
+            yield f"{prefix}{name.upper()}", name, model
+        for group in groups:
+            yield from walk(group, f"{prefix}{name.upper()}{DELIMITER}")
+
+
+def refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Invalid naming every MNEMIC_ name that is no setting, with the nearest one; the library would ignore them."""
+    valid = set(setting_names())
+    unknown = sorted(
+        name
+        for name in environ
+        if name.upper().startswith(PREFIX)
+        and not name.upper().startswith(FOREIGN_PREFIX)
+        and name.upper() not in FOREIGN
+        and name.upper() not in valid
+    )
+    if unknown:
+        raise Invalid("settings.unknown", "; ".join(_advice(name, valid) for name in unknown))
+
+
+def _advice(name: str, valid: set[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), sorted(valid), n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else "docs/reference/settings.md lists the names."
+    return f"{name} is no setting: {hint}"
+
+
+def _groups(annotation: object) -> tuple[type[BaseModel], ...]:
+    members = get_args(annotation) or (annotation,)
+    return tuple(member for member in members if isinstance(member, type) and issubclass(member, BaseModel))
+
+
+def _invalid(flaws: ValidationError) -> Invalid:
+    errors = tuple(
+        FieldError(pointer="/" + "/".join(str(part) for part in flaw["loc"]), detail=flaw["msg"])
+        for flaw in flaws.errors(include_url=False, include_input=False, include_context=False)
+    )
+    named = "; ".join(f"{_name(error.pointer)}: {error.detail}" for error in errors)
+    return Invalid("settings.invalid", named, errors=errors)
+
+
+def _name(pointer: str) -> str:
+    parts = [part for part in pointer.strip("/").split("/") if part not in _KINDS]
+    return PREFIX + DELIMITER.join(part.upper() for part in parts)
+
+
+# A union's member shows up in the place of a flaw; it is no part of the name.
+_KINDS = frozenset({"sqlite", "postgres", "embedded", "onnx", "onnx_directory", "sentence_transformers", "openai"})

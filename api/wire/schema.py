@@ -1,0 +1,102 @@
+"""How wire types are read and written: one TypeAdapter each, strict, straight from and to bytes. Not what they hold."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError, WithJsonSchema
+
+from core.errors import FieldError, Invalid, TooLarge
+
+T = TypeVar("T")
+
+_ERRORS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """A wire type: unknown fields are refused, "7" is no number, a NaN is none either."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Shape(Generic[T]):
+    """A wire type with its one adapter, made when first used: building all of them costs a start half a second."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self.kind = kind
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[T]:
+        return TypeAdapter(self.kind)
+
+    @property
+    def name(self) -> str:
+        return self.kind.__name__
+
+    def read(self, body: bytes) -> T:
+        """The value behind a JSON body, or Invalid with a JSON pointer for each wrong place."""
+        try:
+            return self.adapter.validate_json(body)
+        except ValidationError as flaws:
+            raise _invalid(flaws, "body") from None
+
+    def read_strings(self, given: Mapping[str, str]) -> T:
+        """The value behind query parameters, or Invalid naming each wrong one."""
+        try:
+            return self.adapter.validate_strings(given)
+        except ValidationError as flaws:
+            raise _invalid(flaws, "query") from None
+
+    def write(self, value: T) -> bytes:
+        return self.adapter.dump_json(value)
+
+
+def absent_or(kind: object) -> Any:  # noqa: ANN401  # the marker of an Annotated; pydantic reads it, no code does
+    """Marks a field whose Python type also has a value for "not given": on the wire only `kind` exists."""
+    return GetPydanticSchema(lambda _source, handler: handler.generate_schema(kind))
+
+
+# What clients put into metadata; core.metadata checks it, this documents it.
+METADATA_SCHEMA = WithJsonSchema(
+    {
+        "type": "object",
+        "description": "flat: scalars or arrays of scalars",
+        "additionalProperties": {
+            "anyOf": [
+                {"type": ["string", "number", "boolean"]},
+                {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+            ]
+        },
+    }
+)
+
+
+def pointer(location: tuple[int | str, ...]) -> str:
+    """RFC 6901: `/documents/3/id`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+@contextmanager
+def pointing(at: str) -> Generator[None]:
+    """Adds the JSON pointer `at` to a fault from inside that names no place yet."""
+    try:
+        yield
+    except (Invalid, TooLarge) as fault:
+        if fault.errors:
+            raise
+        errors = (FieldError(pointer=at, detail=fault.message),)
+        raise type(fault)(fault.code, f"{at}: {fault.message}", errors=errors) from None
+
+
+def _invalid(flaws: ValidationError, part: str) -> Invalid:
+    found = flaws.errors(include_url=False, include_input=False)[:_ERRORS_MAX]
+    errors = tuple(FieldError(pointer=pointer(flaw["loc"]), detail=flaw["msg"]) for flaw in found)
+    if found[0]["type"] == "json_invalid":
+        return Invalid("request.invalid_json", f"the body is no valid JSON: {found[0]['ctx']['error']}", errors=errors)  # pyright: ignore[reportTypedDictNotRequiredAccess]  # this kind always has one
+    more = f" and {flaws.error_count() - 1} more" if flaws.error_count() > 1 else ""
+    first = errors[0]
+    where = first.pointer or "the whole of it"
+    return Invalid(f"request.invalid_{part}", f"{part}: {where}: {first.detail}{more}", errors=errors)
