@@ -61,7 +61,7 @@ class DocumentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What surrounds a document's content. A change here embeds nothing."""
+    """What surrounds a document's content. A change here embeds nothing. `title` None leaves the title to the parser."""
 
     title: str | None = None
     source_uri: str | None = None
@@ -86,12 +86,18 @@ class DocumentRecord:
     version: int
     revision: int
     envelope: Envelope
+    parsed_title: str | None
     media_type: str
     labels: tuple[str, ...]
     content_digest: str
     chunks: int
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def title(self) -> str | None:
+        """What is shown: the title given, else the one found in the content."""
+        return self.envelope.title or self.parsed_title
 
     def fields(self) -> Mapping[str, Value]:
         """What filters may ask for: the metadata and the reserved fields that have a value."""

@@ -1,0 +1,111 @@
+"""The outbox: one gap-free sequence of offsets per tenant over everything searchable, in commit order."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import delete, func, insert, select, update
+
+from core.ids import TenantId
+from storage.database import Transaction
+from storage.tables import changes, tenant_heads, watermarks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A committed change. `token` is random: two histories that share an offset differ in it."""
+
+    offset: int
+    token: str
+    index_id: int
+    op: Literal["publish", "retract"]
+    document_id: int
+    version_id: int
+    chunks: int
+
+
+async def append(tx: Transaction) -> int | None:
+    """Gives the transaction's drafts their offsets; the last one, or None when there are none.
+
+    Called last before the commit: from here on the tenant's head row is locked, so offset order is commit order, and nobody
+    waits for longer than the insert below takes.
+    """
+    if not tx.drafts:
+        return None
+    taken = (
+        update(tenant_heads)
+        .where(tenant_heads.c.tenant == tx.tenant)
+        .values(head=tenant_heads.c.head + len(tx.drafts))
+        .returning(tenant_heads.c.head)
+    )
+    head: int = (await tx.execute(taken)).scalar_one()
+    first = head - len(tx.drafts) + 1
+    now = datetime.now(UTC)
+    await tx.execute(
+        insert(changes),
+        [
+            {
+                "tenant": tx.tenant,
+                "offset": first + place,
+                "token": secrets.token_hex(8),
+                "index_id": draft.index_id,
+                "op": draft.op,
+                "document_id": draft.document_id,
+                "version_id": draft.version_id,
+                "chunks": draft.chunks,
+                "at": now,
+            }
+            for place, draft in enumerate(tx.drafts)
+        ],
+    )
+    return head
+
+
+async def after(tx: Transaction, offset: int, *, limit: int) -> tuple[Change, ...]:
+    """The next changes of the tenant in order, at most `limit`."""
+    statement = (
+        select(changes).where(changes.c.tenant == tx.tenant, changes.c.offset > offset).order_by(changes.c.offset).limit(limit)
+    )
+    return tuple(
+        Change(
+            offset=row.offset,
+            token=row.token,
+            index_id=row.index_id,
+            op=row.op,
+            document_id=row.document_id,
+            version_id=row.version_id,
+            chunks=row.chunks,
+        )
+        for row in await tx.execute(statement)
+    )
+
+
+async def token_at(tx: Transaction, offset: int) -> str | None:
+    """The token of the change at `offset`, None when it was trimmed or never was."""
+    statement = select(changes.c.token).where(changes.c.tenant == tx.tenant, changes.c.offset == offset)
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def heads(tx: Transaction) -> dict[TenantId, int]:
+    """The last committed offset of every tenant (a system read)."""
+    return {TenantId(row.tenant): row.head for row in await tx.execute(select(tenant_heads))}
+
+
+async def note_watermark(tx: Transaction, engine: str, offset: int, at: datetime) -> None:
+    """Remembers how far this engine has durably come with the tenant."""
+    mine = (watermarks.c.tenant == tx.tenant, watermarks.c.engine == engine)
+    changed = await tx.execute(update(watermarks).where(*mine).values(offset=offset, at=at))
+    if changed.rowcount == 0:
+        await tx.execute(insert(watermarks).values(tenant=tx.tenant, engine=engine, offset=offset, at=at))
+
+
+async def trim(tx: Transaction, *, keep: int) -> int:
+    """Drops changes below every watermark, but never the last `keep`. How many went."""
+    lowest = select(func.min(watermarks.c.offset)).where(watermarks.c.tenant == tx.tenant)
+    edge: int | None = (await tx.execute(lowest)).scalar_one()
+    if edge is None or edge <= keep:
+        return 0
+    # The change at the watermark itself stays: its token proves which history the snapshot belongs to.
+    gone = await tx.execute(delete(changes).where(changes.c.tenant == tx.tenant, changes.c.offset < edge - keep))
+    return gone.rowcount

@@ -1,0 +1,82 @@
+"""Answers kept under an Idempotency-Key, written in the transaction of the write they answer."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select, update
+
+from core.caller import Caller
+from core.errors import Conflict
+from core.ids import KeyId
+from core.limits import IDEMPOTENCY_KEPT_S
+from storage.database import Transaction
+from storage.statements import upsert
+from storage.tables import idempotency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """SHA-256 of the request's body, and the answer as it went out."""
+
+    digest: bytes
+    body: bytes
+
+
+async def find(tx: Transaction, key_id: KeyId, route: str, key: str) -> StoredAnswer | None:
+    """The answer given before, unless it is older than the time that answers are kept."""
+    statement = select(idempotency.c.digest, idempotency.c.body).where(
+        idempotency.c.tenant == tx.tenant,
+        idempotency.c.key_id == key_id,
+        idempotency.c.route == route,
+        idempotency.c.key == key,
+        idempotency.c.created_at > _oldest(),
+    )
+    row = (await tx.execute(statement)).first()
+    return None if row is None else StoredAnswer(digest=row.digest, body=row.body)
+
+
+async def remember(tx: Transaction, caller: Caller, answer: object) -> None:
+    """Keeps the answer, in the caller's own write, when it came with a key. Conflict when another request was faster."""
+    once = caller.once
+    if once is None:
+        return
+    await tx.execute(delete(idempotency).where(idempotency.c.created_at <= _oldest()))
+    kept = await tx.execute(
+        upsert(tx, idempotency)
+        .values(
+            tenant=tx.tenant,
+            key_id=caller.key_id,
+            route=once.route,
+            key=once.key,
+            digest=once.digest,
+            body=once.encode(answer),
+            created_at=datetime.now(UTC),
+        )
+        .on_conflict_do_nothing()
+    )
+    if kept.rowcount == 0:
+        raise Conflict(
+            "idempotency.in_progress",
+            f"a request with the Idempotency-Key {once.key[:80]!r} is being answered; repeat it in a moment for its answer",
+        )
+
+
+async def replace(tx: Transaction, caller: Caller, answer: object) -> None:
+    """The final answer in place of the first, once there is one."""
+    once = caller.once
+    if once is None:
+        return
+    await tx.execute(
+        update(idempotency)
+        .where(
+            idempotency.c.tenant == tx.tenant,
+            idempotency.c.key_id == caller.key_id,
+            idempotency.c.route == once.route,
+            idempotency.c.key == once.key,
+        )
+        .values(body=once.encode(answer))
+    )
+
+
+def _oldest() -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=IDEMPOTENCY_KEPT_S)

@@ -1,0 +1,183 @@
+"""Indexes of a tenant."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, select, update
+
+from core.errors import NotFound
+from core.ids import IndexName, TenantId
+from core.paging import Page, PageRequest
+from core.profile import Fusion, IndexProfile
+from storage.database import Transaction
+from storage.records import Acl, IndexRecord
+from storage.tables import documents, indexes
+
+
+async def find(tx: Transaction, name: IndexName) -> IndexRecord | None:
+    """The live index of that name, without counting what is in it."""
+    statement = select(indexes).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting, indexes.c.name == name)
+    row = (await tx.execute(statement)).mappings().first()
+    return None if row is None else _record(row)
+
+
+async def get(tx: Transaction, name: IndexName) -> IndexRecord:
+    """The live index of that name, or NotFound."""
+    found = await find(tx, name)
+    if found is None:
+        raise no_such_index(name)
+    return found
+
+
+def no_such_index(name: str) -> NotFound:
+    return NotFound(
+        "indexing.no_such_index", f"there is no index {name[:140]!r}; an admin makes it with PUT /v1/admin/indexes/{name[:140]}"
+    )
+
+
+async def counted(tx: Transaction, name: IndexName) -> IndexRecord:
+    """The live index of that name with its numbers of documents and chunks, or NotFound."""
+    row = (await tx.execute(_select(tx).where(indexes.c.name == name))).mappings().first()
+    if row is None:
+        raise no_such_index(name)
+    return _record(row)
+
+
+async def by_id(tx: Transaction, index_id: int) -> IndexRecord | None:
+    """The index, being deleted or not; None when it is gone."""
+    statement = select(indexes).where(indexes.c.tenant == tx.tenant, indexes.c.id == index_id)
+    row = (await tx.execute(statement)).mappings().first()
+    return None if row is None else _record(row)
+
+
+async def live(tx: Transaction) -> tuple[IndexRecord, ...]:
+    """Every index that is not being deleted, by name, without counting what is in them."""
+    statement = select(indexes).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting).order_by(indexes.c.name)
+    return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
+
+
+async def all_of(tx: Transaction) -> tuple[IndexRecord, ...]:
+    """Every index of the tenant that still has a row."""
+    statement = select(indexes).where(indexes.c.tenant == tx.tenant).order_by(indexes.c.id)
+    return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
+
+
+async def page(tx: Transaction, request: PageRequest) -> Page[IndexRecord]:
+    statement = _select(tx).where(indexes.c.name > (request.after or "")).order_by(indexes.c.name)
+    rows = (await tx.execute(statement.limit(request.limit + 1))).mappings().all()
+    found = tuple(_record(row) for row in rows[: request.limit])
+    return Page(items=found, after=found[-1].name if len(rows) > request.limit else None)
+
+
+async def add(
+    tx: Transaction,
+    name: IndexName,
+    *,
+    description: str,
+    default_acl: Acl,
+    profile: IndexProfile,
+    model: str,
+    dimension: int,
+    at: datetime,
+) -> None:
+    await tx.execute(
+        insert(indexes).values(
+            tenant=tx.tenant,
+            name=name,
+            description=description,
+            default_acl=None if default_acl is None else list(default_acl),
+            profile=_plain(profile),
+            model=model,
+            dimension=dimension,
+            created_at=at,
+            updated_at=at,
+        )
+    )
+
+
+async def change(
+    tx: Transaction,
+    index: IndexRecord,
+    *,
+    description: str,
+    default_acl: Acl,
+    profile: IndexProfile,
+    model: str,
+    dimension: int,
+    generation: int,
+    at: datetime,
+) -> None:
+    await tx.execute(
+        update(indexes)
+        .where(indexes.c.tenant == tx.tenant, indexes.c.id == index.id)
+        .values(
+            description=description,
+            default_acl=None if default_acl is None else list(default_acl),
+            profile=_plain(profile),
+            model=model,
+            dimension=dimension,
+            generation=generation,
+            updated_at=at,
+        )
+    )
+
+
+async def ever_held_documents(tx: Transaction, index_id: int) -> bool:
+    statement = select(documents.c.id).where(documents.c.tenant == tx.tenant, documents.c.index_id == index_id).limit(1)
+    return (await tx.execute(statement)).first() is not None
+
+
+async def mark_deleting(tx: Transaction, index_id: int, at: datetime) -> None:
+    mine = (indexes.c.tenant == tx.tenant, indexes.c.id == index_id)
+    await tx.execute(update(indexes).where(*mine).values(deleting=True, updated_at=at))
+
+
+async def remove(tx: Transaction, index_id: int) -> None:
+    """The last row of a deleted index. Its changes stay in their order; a projector passes over them."""
+    await tx.execute(delete(indexes).where(indexes.c.tenant == tx.tenant, indexes.c.id == index_id))
+
+
+def _counts() -> tuple[Any, ...]:
+    mine = (documents.c.tenant == indexes.c.tenant) & (documents.c.index_id == indexes.c.id) & (documents.c.status == "live")
+    return (
+        select(func.count()).where(mine).correlate(indexes).scalar_subquery().label("documents"),
+        select(func.coalesce(func.sum(documents.c.chunks), 0)).where(mine).correlate(indexes).scalar_subquery().label("chunks"),
+    )
+
+
+def _select(tx: Transaction) -> Select[Any]:
+    return select(indexes, *_counts()).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting)
+
+
+def _plain(profile: IndexProfile) -> dict[str, Any]:
+    return {
+        "embedder": profile.embedder,
+        "chunk_tokens": profile.chunk_tokens,
+        "chunk_overlap": profile.chunk_overlap,
+        "language": profile.language,
+        "range_fields": dict(profile.range_fields),
+        "fusion": dataclasses.asdict(profile.fusion),
+    }
+
+
+def _record(row: Mapping[Any, Any]) -> IndexRecord:
+    profile: dict[str, Any] = {**row["profile"], "fusion": Fusion(**row["profile"]["fusion"])}
+    acl = row["default_acl"]
+    return IndexRecord(
+        id=row["id"],
+        tenant=TenantId(row["tenant"]),
+        name=IndexName(row["name"]),
+        description=row["description"],
+        default_acl=None if acl is None else tuple(acl),
+        profile=IndexProfile(**profile),
+        model=row["model"],
+        dimension=row["dimension"],
+        generation=row["generation"],
+        deleting=row["deleting"],
+        documents=row.get("documents", 0),
+        chunks=row.get("chunks", 0),
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

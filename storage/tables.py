@@ -1,0 +1,298 @@
+"""The tables, once, for SQLite and Postgres. What each column means; how rows are used is in the repositories.
+
+Every table but `store` starts with the tenant. Integer keys are never reused (AUTOINCREMENT, identity). Times are aware UTC.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+# SQLite makes only INTEGER PRIMARY KEY a row id; Postgres needs 64 bits.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+# Names that lists are ordered by: code point order on both stores, whatever Postgres was made with.
+Name = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite forgets the zone, Postgres answers in the session's; both come out as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        if value is None:
+            return None
+        assert value.tzinfo is not None, "naive times never reach the store"
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+
+
+def _table(name: str, *parts: object, autoincrement: bool = False) -> Table:
+    return Table(name, metadata, *parts, sqlite_autoincrement=autoincrement)  # type: ignore[arg-type]  # columns and constraints
+
+
+def _tenant(*, primary_key: bool = False) -> Column[str]:
+    return Column("tenant", Text, primary_key=primary_key, nullable=False)
+
+
+# One row: which store this is. A restored backup keeps it; the change tokens tell the difference.
+store = _table("store", Column("id", Text, primary_key=True), Column("created_at", Moment, nullable=False))
+
+tenants = _table(
+    "tenants",
+    _tenant(primary_key=True),
+    Column("state", Text, nullable=False, server_default=text("'active'")),
+    Column("created_at", Moment, nullable=False),
+)
+
+# The row lock on `head` makes offset order commit order.
+tenant_heads = _table(
+    "tenant_heads", _tenant(primary_key=True), Column("head", BigInteger, nullable=False, server_default=text("0"))
+)
+
+keys = _table(
+    "keys",
+    Column("id", Name, primary_key=True),
+    _tenant(),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("principals", JSON, nullable=False),
+    Column("grants", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
+    Index("keys_by_tenant", "tenant", "id"),
+)
+
+indexes = _table(
+    "indexes",
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("name", Name, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("default_acl", JSON(none_as_null=True)),
+    Column("profile", JSON, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("deleting", Boolean, nullable=False, server_default=text("false")),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    # A deleted index frees its name at once; its rows go in the background.
+    Index(
+        "indexes_by_name",
+        "tenant",
+        "name",
+        unique=True,
+        sqlite_where=text("NOT deleting"),
+        postgresql_where=text("NOT deleting"),
+    ),
+    autoincrement=True,
+)
+
+documents = _table(
+    "documents",
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("index_id", BigInteger, nullable=False),
+    Column("external_id", Name, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("live_number", BigInteger, nullable=False, server_default=text("0")),
+    Column("live_version_id", BigInteger),
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+    Column("title", Text),
+    Column("parsed_title", Text),
+    Column("source_uri", Text),
+    Column("occurred_at", Moment),
+    Column("acl", JSON(none_as_null=True)),
+    Column("metadata", JSON, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("media_type", Text, nullable=False, server_default=text("''")),
+    Column("content_digest", Text, nullable=False, server_default=text("''")),
+    Column("chunks", Integer, nullable=False, server_default=text("0")),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "index_id", "external_id", name="documents_by_external_id"),
+    autoincrement=True,
+)
+
+versions = _table(
+    "versions",
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("document_id", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("content_sha256", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("published_at", Moment, nullable=False),
+    Index("versions_by_document", "tenant", "document_id", "version"),
+    Index("versions_by_state", "state", "id"),
+    Index("versions_by_content", "tenant", "content_sha256"),
+    autoincrement=True,
+)
+
+texts = _table(
+    "texts",
+    Column("version_id", BigInteger, primary_key=True, autoincrement=False),
+    _tenant(),
+    Column("length", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+# The key is version << CHUNK_ORDINAL_BITS | ordinal: the engine's key, never reused, and neighbours are neighbouring keys.
+chunks = _table(
+    "chunks",
+    Column("key", BigId, primary_key=True, autoincrement=False),
+    _tenant(),
+    Column("version_id", BigInteger, nullable=False),
+    Column("document_id", BigInteger, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("page", Integer),
+    Column("heading_path", JSON, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("vector_sha256", LargeBinary, nullable=False),
+    Index("chunks_by_vector", "tenant", "vector_sha256"),
+)
+
+# float16, by the exact embedded text and the vector space. Nothing is ever embedded twice.
+vectors = _table(
+    "vectors",
+    _tenant(primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("text_sha256", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+# Originals. Small ones lie here, so that they commit with what refers to them; big ones lie in the blob folder.
+contents = _table(
+    "contents",
+    _tenant(primary_key=True),
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("body", LargeBinary),
+    Column("used_at", Moment, nullable=False),
+)
+
+jobs = _table(
+    "jobs",
+    Column("id", Name, primary_key=True),
+    _tenant(),
+    Column("index_id", BigInteger, nullable=False),
+    Column("index_name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Index("jobs_by_tenant", "tenant", "id"),
+    Index("jobs_by_index", "tenant", "index_id"),
+)
+
+items = _table(
+    "items",
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("job_id", Text, nullable=False),
+    Column("index_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("number", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("owner", Text),
+    Column("lease_until", Moment),
+    Column("content_sha256", LargeBinary),
+    Column("size", BigInteger, nullable=False, server_default=text("0")),
+    Column("payload", JSON, nullable=False),
+    Column("version", Integer),
+    Column("revision", Integer),
+    Column("chunks", Integer),
+    Column("offset", BigInteger),
+    Column("queued_at", Moment, nullable=False),
+    Index("items_by_job", "tenant", "job_id", "id"),
+    Index("items_by_document", "tenant", "index_id", "document_id"),
+    Index(
+        "items_to_claim",
+        "lane",
+        "id",
+        sqlite_where=text("state IN ('queued', 'running')"),
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+    Index("items_by_content", "tenant", "content_sha256"),
+    autoincrement=True,
+)
+
+# What happened to what is searchable, in commit order: `op` publish or retract of one document version.
+changes = _table(
+    "changes",
+    _tenant(primary_key=True),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", Text, nullable=False),
+    Column("index_id", BigInteger, nullable=False),
+    Column("op", Text, nullable=False),
+    Column("document_id", BigInteger, nullable=False),
+    Column("version_id", BigInteger, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+# How far each data folder's engine has durably come, so that nobody trims what another still needs.
+watermarks = _table(
+    "watermarks",
+    _tenant(primary_key=True),
+    Column("engine", Text, primary_key=True),
+    Column("offset", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+idempotency = _table(
+    "idempotency",
+    _tenant(primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Index("idempotency_by_age", "created_at"),
+)

@@ -1,0 +1,73 @@
+"""Vectors by the exact text that was embedded, in float16. Content-addressed: a text is embedded once per vector space."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, select
+
+from storage.database import Transaction
+from storage.statements import ROWS_PER_STATEMENT, upsert
+from storage.tables import chunks, vectors
+
+
+async def get(tx: Transaction, model: str, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float16]]:
+    """Those that are there, float16 [dimension] each, by SHA-256 of their text."""
+    found: dict[bytes, NDArray[np.float16]] = {}
+    for start in range(0, len(digests), ROWS_PER_STATEMENT):
+        statement = select(vectors.c.text_sha256, vectors.c.body).where(
+            vectors.c.tenant == tx.tenant,
+            vectors.c.model == model,
+            vectors.c.text_sha256.in_(digests[start : start + ROWS_PER_STATEMENT]),
+        )
+        for row in await tx.execute(statement):
+            found[row.text_sha256] = np.frombuffer(row.body, dtype=np.float16)
+    return found
+
+
+async def known(tx: Transaction, model: str, digests: Sequence[bytes]) -> frozenset[bytes]:
+    """Which of the texts have a vector."""
+    found: set[bytes] = set()
+    for start in range(0, len(digests), ROWS_PER_STATEMENT):
+        statement = select(vectors.c.text_sha256).where(
+            vectors.c.tenant == tx.tenant,
+            vectors.c.model == model,
+            vectors.c.text_sha256.in_(digests[start : start + ROWS_PER_STATEMENT]),
+        )
+        found.update((await tx.execute(statement)).scalars())
+    return frozenset(found)
+
+
+async def put(tx: Transaction, model: str, rows: Mapping[bytes, NDArray[np.float32]], at: datetime) -> None:
+    """Keeps vectors, float32 [dimension] each, under the SHA-256 of their text; those that are there already stay."""
+    if not rows:
+        return
+    await tx.execute(
+        upsert(tx, vectors).on_conflict_do_nothing(),
+        [
+            {
+                "tenant": tx.tenant,
+                "model": model,
+                "text_sha256": digest,
+                "body": vector.astype(np.float16).tobytes(),
+                "created_at": at,
+            }
+            for digest, vector in rows.items()
+        ],
+    )
+
+
+async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
+    """Removes vectors made before that time which no chunk refers to, at most `limit`. How many went."""
+    used = select(chunks.c.key).where(chunks.c.tenant == vectors.c.tenant, chunks.c.vector_sha256 == vectors.c.text_sha256)
+    unused = (
+        select(vectors.c.model, vectors.c.text_sha256)
+        .where(vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists())
+        .limit(limit)
+    )
+    gone = 0
+    for row in (await tx.execute(unused)).all():
+        one = (vectors.c.tenant == tx.tenant, vectors.c.model == row.model, vectors.c.text_sha256 == row.text_sha256)
+        gone += (await tx.execute(delete(vectors).where(*one))).rowcount
+    return gone
