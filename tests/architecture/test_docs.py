@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from api.settings import FOREIGN, setting_names
+from core.errors import Fault, Limited, Unavailable
 from tests.support.tree import ROOMS, ROOT, dotted, sources
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FAULTS = frozenset(
-    "Fault Invalid Unauthenticated Forbidden NotFound Conflict TooLarge Limited Unavailable TimedOut Corrupt".split()
-)
-CODE = re.compile(r"[a-z]+\.[a-z_]+")
+FAULTS = frozenset(kind.__name__ for kind in (Fault, *Fault.__subclasses__(), Limited, Unavailable))
 
 
 def names(documents: list[Path]) -> list[str]:
