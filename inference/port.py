@@ -40,6 +40,10 @@ class ModelSpec:
         """16 hex digits over every field: the name of the vector space in the store."""
         return hashlib.sha256(repr(sorted(asdict(self).items())).encode()).hexdigest()[:16]
 
+    def prefix(self, purpose: Purpose) -> str:
+        """What the model wants before a text of this purpose."""
+        return self.query_prefix if purpose is Purpose.QUERY else self.passage_prefix
+
 
 class TokenCounter(Protocol):
     """Counts text in a model's own tokens, special tokens left out."""
