@@ -39,7 +39,7 @@ else
 endif
 
 run: setup
-	@MNEMIC_BIN=$(BIN)/mnemic samples/run.sh
+	@samples/run.sh $(BIN)
 
 test: setup
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m 'not slow' $(PYTEST_ARGS)
