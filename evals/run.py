@@ -1,0 +1,10 @@
+"""`make evals`: search quality on the development sets. A shim: works from any folder, uninstalled."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from evals.quality import main
+
+    sys.exit(main())
