@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, insert, select, update
 
@@ -67,24 +67,25 @@ async def after(tx: Transaction, offset: int, *, limit: int) -> tuple[Change, ..
     statement = (
         select(changes).where(changes.c.tenant == tx.tenant, changes.c.offset > offset).order_by(changes.c.offset).limit(limit)
     )
-    return tuple(
-        Change(
-            offset=row.offset,
-            token=row.token,
-            index_id=row.index_id,
-            op=row.op,
-            document_id=row.document_id,
-            version_id=row.version_id,
-            chunks=row.chunks,
-        )
-        for row in await tx.execute(statement)
-    )
+    return tuple(_change(row) for row in await tx.execute(statement))
 
 
 async def token_at(tx: Transaction, offset: int) -> str | None:
     """The token of the change at `offset`, None when it was trimmed or never was."""
     statement = select(changes.c.token).where(changes.c.tenant == tx.tenant, changes.c.offset == offset)
     return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def last_of_index(tx: Transaction, index_id: int) -> Change | None:
+    """The latest change of one index, None when it never had any."""
+    statement = (
+        select(changes)
+        .where(changes.c.tenant == tx.tenant, changes.c.index_id == index_id)
+        .order_by(changes.c.offset.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(statement)).first()
+    return None if row is None else _change(row)
 
 
 async def heads(tx: Transaction) -> dict[TenantId, int]:
@@ -106,6 +107,19 @@ async def trim(tx: Transaction, *, keep: int) -> int:
     edge: int | None = (await tx.execute(lowest)).scalar_one()
     if edge is None or edge <= keep:
         return 0
-    # The change at the watermark itself stays: its token proves which history the snapshot belongs to.
-    gone = await tx.execute(delete(changes).where(changes.c.tenant == tx.tenant, changes.c.offset < edge - keep))
-    return gone.rowcount
+    # The last change of each index stays: its token proves which history that index's snapshot belongs to.
+    last = select(func.max(changes.c.offset)).where(changes.c.tenant == tx.tenant).group_by(changes.c.index_id)
+    old = (changes.c.tenant == tx.tenant, changes.c.offset < edge - keep, changes.c.offset.not_in(last))
+    return (await tx.execute(delete(changes).where(*old))).rowcount
+
+
+def _change(row: Any) -> Change:  # noqa: ANN401 -- a row of `changes`
+    return Change(
+        offset=row.offset,
+        token=row.token,
+        index_id=row.index_id,
+        op=row.op,
+        document_id=row.document_id,
+        version_id=row.version_id,
+        chunks=row.chunks,
+    )

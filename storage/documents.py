@@ -25,6 +25,7 @@ class Content:
     parsed_title: str | None
     text: str
     chunks: int
+    parent: DocumentId | None = None
 
 
 async def find(tx: Transaction, index_id: int, external_id: DocumentId) -> DocumentRecord | None:
@@ -56,6 +57,38 @@ async def page(
     rows = (await tx.execute(statement.order_by(documents.c.external_id).limit(request.limit + 1))).mappings().all()
     found = tuple(record(row) for row in rows[: request.limit])
     return Page(items=found, after=found[-1].id if len(rows) > request.limit else None)
+
+
+async def children(tx: Transaction, index_id: int, parent: DocumentId) -> tuple[DocumentRecord, ...]:
+    """The documents that came attached to this one and are not deleted."""
+    statement = select(documents).where(
+        documents.c.tenant == tx.tenant,
+        documents.c.index_id == index_id,
+        documents.c.parent == parent,
+        documents.c.status != DocumentStatus.DELETED,
+    )
+    return tuple(record(row) for row in (await tx.execute(statement)).mappings())
+
+
+async def live_page(tx: Transaction, index_id: int, after: int, limit: int) -> tuple[DocumentRecord, ...]:
+    """The next live documents by row id: how an index is read from end to end."""
+    statement = (
+        select(documents)
+        .where(
+            documents.c.tenant == tx.tenant,
+            documents.c.index_id == index_id,
+            documents.c.id > after,
+            documents.c.live_version_id.is_not(None),
+        )
+        .order_by(documents.c.id)
+        .limit(limit)
+    )
+    return tuple(record(row) for row in (await tx.execute(statement)).mappings())
+
+
+async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, DocumentRecord]:
+    statement = select(documents).where(documents.c.tenant == tx.tenant, documents.c.id.in_(row_ids))
+    return {found.row_id: found for found in map(record, (await tx.execute(statement)).mappings())}
 
 
 async def issue(tx: Transaction, index_id: int, ids: Sequence[DocumentId], at: datetime) -> dict[DocumentId, int]:
@@ -120,6 +153,7 @@ async def publish(
         live_version_id=version_id,
         version=version,
         parsed_title=content.parsed_title,
+        parent=content.parent,
         media_type=content.media_type,
         content_digest=content.digest,
         chunks=content.chunks,

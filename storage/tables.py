@@ -120,6 +120,7 @@ documents = _table(
     _tenant(),
     Column("index_id", BigInteger, nullable=False),
     Column("external_id", Name, nullable=False),
+    Column("parent", Text),  # the external id of the document that this one was attached to
     Column("status", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("live_number", BigInteger, nullable=False, server_default=text("0")),
@@ -139,6 +140,7 @@ documents = _table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     UniqueConstraint("tenant", "index_id", "external_id", name="documents_by_external_id"),
+    Index("documents_by_parent", "tenant", "index_id", "parent"),
     autoincrement=True,
 )
 
@@ -274,6 +276,7 @@ changes = _table(
     Column("version_id", BigInteger, nullable=False),
     Column("chunks", Integer, nullable=False),
     Column("at", Moment, nullable=False),
+    Index("changes_by_index", "tenant", "index_id", "offset"),
 )
 
 # How far each data folder's engine has durably come, so that nobody trims what another still needs.

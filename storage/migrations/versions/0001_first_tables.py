@@ -70,6 +70,7 @@ def _changes() -> None:
         sa.Column("at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "offset"),
     )
+    op.create_index("changes_by_index", "changes", ["tenant", "index_id", "offset"], unique=False)
 
 
 def _chunks() -> None:
@@ -112,6 +113,7 @@ def _documents() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("index_id", sa.BigInteger(), nullable=False),
         sa.Column("external_id", NAME, nullable=False),
+        sa.Column("parent", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("live_number", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -134,6 +136,7 @@ def _documents() -> None:
         sa.UniqueConstraint("tenant", "index_id", "external_id", name="documents_by_external_id"),
         sqlite_autoincrement=True,
     )
+    op.create_index("documents_by_parent", "documents", ["tenant", "index_id", "parent"], unique=False)
 
 
 def _idempotency() -> None:
