@@ -77,13 +77,13 @@ print_what_to_try() {
 
 mnemic answers on $url and has read samples/tarnfield, the handbook of a made-up company. In another terminal:
 
-  KEY=\$(cat $data/operator.key)
+  KEY=\$(cat $data/operator.key); J="Content-Type: application/json"
 
-  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -d '{"query": "how many days of leave carry over", "k": 3}'
+  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -d '{"query": "how many days of leave carry over", "k": 3}'
 
-  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -d '{"query": "highest hotel price in Zurich", "k": 3, "filter": {"eq": ["team", "finance"]}}'
+  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -d '{"query": "highest hotel price in Zurich", "k": 3, "filter": {"eq": ["team", "finance"]}}'
 
-  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "X-Mnemic-Principals: user:ann" -d '{"query": "offer for Silvermere Sensing", "k": 3}'
+  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -H "X-Mnemic-Principals: user:ann" -d '{"query": "offer for Silvermere Sensing", "k": 3}'
 
 The last one looks through the eyes of a user who is not on the board: the offer is not there. Without that header it is.
 Everything the service can do: $url/docs. Stop with Ctrl-C; the data stays in $data.
