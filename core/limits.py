@@ -19,7 +19,8 @@ TIMEOUT_MS_DEFAULT = 10_000
 TIMEOUT_MS_MAX = 60_000
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 IDEMPOTENCY_KEPT_S = 24 * 3600
-ITEM_ATTEMPTS_MAX = 3
+ITEM_ATTEMPTS_MAX = 3  # failures that may pass (a model that is down) before an item is buried
+ITEM_CLAIMS_MAX = 10  # claims without any progress: every one of them ended with a dead worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

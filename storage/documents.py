@@ -11,7 +11,7 @@ from core.ids import DocumentId
 from core.paging import Page, PageRequest
 from storage.database import ChangeDraft, Transaction
 from storage.records import Acl, DocumentRecord, DocumentStatus, Envelope, VersionRecord
-from storage.statements import locked, starts_with, upsert
+from storage.statements import ROWS_PER_STATEMENT, locked, starts_with, upsert
 from storage.tables import documents, texts, versions
 
 
@@ -35,10 +35,15 @@ async def find(tx: Transaction, index_id: int, external_id: DocumentId) -> Docum
 
 async def find_many(tx: Transaction, index_id: int, ids: Sequence[DocumentId]) -> dict[DocumentId, DocumentRecord]:
     """Those that have a row, deleted ones too."""
-    statement = select(documents).where(
-        documents.c.tenant == tx.tenant, documents.c.index_id == index_id, documents.c.external_id.in_(ids)
-    )
-    return {found.id: found for found in map(record, (await tx.execute(statement)).mappings())}
+    found: dict[DocumentId, DocumentRecord] = {}
+    for start in range(0, len(ids), ROWS_PER_STATEMENT):
+        statement = select(documents).where(
+            documents.c.tenant == tx.tenant,
+            documents.c.index_id == index_id,
+            documents.c.external_id.in_(ids[start : start + ROWS_PER_STATEMENT]),
+        )
+        found |= {one.id: one for one in map(record, (await tx.execute(statement)).mappings())}
+    return found
 
 
 async def page(
@@ -119,6 +124,14 @@ async def issue(tx: Transaction, index_id: int, ids: Sequence[DocumentId], at: d
     return {row.external_id: row.number for row in await tx.execute(bumped.values(rows))}
 
 
+async def issue_many(tx: Transaction, index_id: int, ids: Sequence[DocumentId], at: datetime) -> dict[DocumentId, int]:
+    """`issue` for any number of documents."""
+    numbers: dict[DocumentId, int] = {}
+    for start in range(0, len(ids), ROWS_PER_STATEMENT):
+        numbers |= await issue(tx, index_id, ids[start : start + ROWS_PER_STATEMENT], at)
+    return numbers
+
+
 async def publish(
     tx: Transaction, document: DocumentRecord, *, number: int, envelope: Envelope, content: Content, at: datetime
 ) -> tuple[DocumentRecord, int] | None:
@@ -173,6 +186,12 @@ async def change_envelope(
     changed = await _change(tx, current, **_envelope(envelope), live_number=number, updated_at=at)
     _record_publish(tx, changed)
     return changed
+
+
+async def settle(tx: Transaction, document: DocumentRecord, *, number: int) -> None:
+    """A submit that changed nothing had its turn: nothing of the document waits up to `number`."""
+    mine = (documents.c.tenant == tx.tenant, documents.c.id == document.row_id, documents.c.live_number < number)
+    await tx.execute(update(documents).where(*mine).values(live_number=number))
 
 
 async def retract(tx: Transaction, document: DocumentRecord, *, number: int, at: datetime) -> DocumentRecord | None:

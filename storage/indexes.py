@@ -124,8 +124,13 @@ async def change(
     )
 
 
-async def ever_held_documents(tx: Transaction, index_id: int) -> bool:
-    statement = select(documents.c.id).where(documents.c.tenant == tx.tenant, documents.c.index_id == index_id).limit(1)
+async def holds_documents(tx: Transaction, index_id: int) -> bool:
+    """Whether any is live, on its way or failed; deleted ones do not count."""
+    statement = (
+        select(documents.c.id)
+        .where(documents.c.tenant == tx.tenant, documents.c.index_id == index_id, documents.c.status != "deleted")
+        .limit(1)
+    )
     return (await tx.execute(statement)).first() is not None
 
 

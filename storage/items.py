@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from core.ids import DocumentId, JobId, TenantId
-from core.limits import ITEM_ATTEMPTS_MAX
+from core.limits import ITEM_CLAIMS_MAX
 from core.paging import Page, PageRequest
 from storage.database import Transaction
 from storage.records import ItemRecord, ItemState, Outcome
@@ -93,7 +93,7 @@ async def claim(tx: Transaction, owner: str, *, now: datetime, lease_until: date
     )  # spelt like the index's condition, so that it is used
     next_up = (
         select(items.c.id)
-        .where(open_items, free, items.c.attempts < ITEM_ATTEMPTS_MAX)
+        .where(open_items, free, items.c.attempts < ITEM_CLAIMS_MAX)
         .order_by(items.c.lane, items.c.id)
         .limit(limit)
     )
@@ -113,7 +113,7 @@ async def exhausted(tx: Transaction, now: datetime, limit: int) -> tuple[Claim, 
         select(items)
         .where(
             items.c.state.in_([ItemState.QUEUED, ItemState.RUNNING]),
-            items.c.attempts >= ITEM_ATTEMPTS_MAX,
+            items.c.attempts >= ITEM_CLAIMS_MAX,
             or_(items.c.state == ItemState.QUEUED, items.c.lease_until < now),
         )
         .limit(limit)
@@ -121,11 +121,10 @@ async def exhausted(tx: Transaction, now: datetime, limit: int) -> tuple[Claim, 
     return tuple(_claim(row) for row in (await tx.execute(statement)).mappings())
 
 
-async def extend(tx: Transaction, owner: str, lease_until: datetime) -> frozenset[int]:
-    """The heartbeat: renews every lease of `owner` (a system write). The ids it still holds."""
-    mine = (items.c.state == ItemState.RUNNING, items.c.owner == owner)
-    renewed = await tx.execute(update(items).where(*mine).values(lease_until=lease_until).returning(items.c.id))
-    return frozenset(renewed.scalars())
+async def extend(tx: Transaction, owner: str, ids: Sequence[int], lease_until: datetime) -> None:
+    """The heartbeat: renews `owner`'s leases on what it is really working on (a system write)."""
+    mine = (items.c.state == ItemState.RUNNING, items.c.owner == owner, items.c.id.in_(ids))
+    await tx.execute(update(items).where(*mine).values(lease_until=lease_until))
 
 
 async def release(tx: Transaction, owner: str, *, counted: bool) -> int:
@@ -140,6 +139,18 @@ async def requeue(tx: Transaction, item_id: int, owner: str) -> None:
     """Puts one item back for another attempt."""
     mine = (items.c.id == item_id, items.c.owner == owner, items.c.state == ItemState.RUNNING)
     await tx.execute(update(items).where(*mine).values(state=ItemState.QUEUED, owner=None, lease_until=None))
+
+
+async def progressed(tx: Transaction, item_id: int, owner: str) -> None:
+    """An attempt that got somewhere is no sign of a document that kills its workers: it counts as the first."""
+    mine = (items.c.tenant == tx.tenant, items.c.id == item_id, items.c.owner == owner)
+    await tx.execute(update(items).where(*mine).values(attempts=1))
+
+
+async def set_content(tx: Transaction, item_id: int, sha256: bytes, size: int) -> None:
+    """What a listed file held when it was read."""
+    mine = (items.c.tenant == tx.tenant, items.c.id == item_id)
+    await tx.execute(update(items).where(*mine).values(content_sha256=sha256, size=size))
 
 
 async def holds(tx: Transaction, item_id: int, owner: str) -> bool:
@@ -219,15 +230,36 @@ async def replace_held(tx: Transaction, job_id: JobId, document_id: DocumentId) 
     )
 
 
-async def cancel_waiting(tx: Transaction, job_id: JobId) -> None:
-    mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id, items.c.state.in_([ItemState.HELD, ItemState.QUEUED]))
-    await tx.execute(update(items).where(*mine).values(state=ItemState.CANCELLED))
+async def cancel_unfinished(tx: Transaction, job_id: JobId) -> None:
+    """Ends every item that has not: a worker that holds one finds out when it asks whether it still `holds` it."""
+    pending = [ItemState.HELD, ItemState.QUEUED, ItemState.RUNNING]
+    mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id, items.c.state.in_(pending))
+    await tx.execute(update(items).where(*mine).values(state=ItemState.CANCELLED, owner=None, lease_until=None))
 
 
-async def release_held(tx: Transaction, job_id: JobId, at: datetime) -> None:
-    """Lets the files of an upload job be claimed."""
+async def held(tx: Transaction, job_id: JobId) -> tuple[tuple[int, DocumentId], ...]:
+    """Row and document ids of the files of an open job."""
     mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id, items.c.state == ItemState.HELD)
-    await tx.execute(update(items).where(*mine).values(state=ItemState.QUEUED, queued_at=at))
+    rows = await tx.execute(select(items.c.id, items.c.document_id).where(*mine).order_by(items.c.id))
+    return tuple((row.id, DocumentId(row.document_id)) for row in rows)
+
+
+async def queue_held(tx: Transaction, numbered: Sequence[tuple[int, int]], at: datetime) -> None:
+    """Lets held items, given as (row id, document number), be claimed."""
+    if not numbered:
+        return
+    statement = (
+        update(items)
+        .where(items.c.tenant == tx.tenant, items.c.id == bindparam("row"))
+        .values(state=ItemState.QUEUED, number=bindparam("issued"), queued_at=at)
+    )
+    await tx.execute(statement, [{"row": row, "issued": number} for row, number in numbered])
+
+
+async def of_document(tx: Transaction, job_id: JobId, document_id: DocumentId) -> ItemRecord:
+    """The item of that document, which the job has."""
+    mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id, items.c.document_id == document_id)
+    return _record((await tx.execute(select(items).where(*mine))).mappings().one())
 
 
 async def failed_of_job(tx: Transaction, job_id: JobId) -> tuple[Claim, ...]:

@@ -48,6 +48,13 @@ async def find(tx: Transaction, job_id: JobId, now: datetime) -> JobRecord | Non
     return None if row is None else await _record(tx, row, now)
 
 
+async def get(tx: Transaction, job_id: JobId, now: datetime) -> JobRecord:
+    """The job, which this transaction or an earlier one has made."""
+    found = await find(tx, job_id, now)
+    assert found is not None, job_id
+    return found
+
+
 async def page(tx: Transaction, request: PageRequest, now: datetime) -> Page[JobRecord]:
     """Newest first."""
     statement = select(jobs).where(jobs.c.tenant == tx.tenant).order_by(jobs.c.id.desc()).limit(request.limit + 1)
@@ -75,8 +82,6 @@ async def move(
 ) -> bool:
     """Puts the job into another state if it is in one of `among`; whether it was."""
     values: dict[str, Any] = {"state": to}
-    if to is JobState.RUNNING:
-        values["started_at"] = func.coalesce(jobs.c.started_at, at)
     if to is JobState.QUEUED:
         values["finished_at"] = None
     if to.final:
@@ -84,6 +89,13 @@ async def move(
         values["error"] = None if error is None else list(error)
     mine = (jobs.c.tenant == tx.tenant, jobs.c.id == job_id, jobs.c.state.in_(among))
     return (await tx.execute(update(jobs).where(*mine).values(**values))).rowcount > 0
+
+
+async def run(tx: Transaction, tenant: TenantId, job_id: JobId, at: datetime) -> None:
+    """A worker has begun with a job of whichever tenant (a system write)."""
+    mine = (jobs.c.tenant == tenant, jobs.c.id == job_id, jobs.c.state == JobState.QUEUED)
+    started = func.coalesce(jobs.c.started_at, at)
+    await tx.execute(update(jobs).where(*mine).values(state=JobState.RUNNING, started_at=started))
 
 
 async def finish_if_done(tx: Transaction, job_id: JobId, at: datetime) -> bool:

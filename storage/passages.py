@@ -27,7 +27,6 @@ class NewChunk:
     heading_path: tuple[str, ...]
     text: str
     context: str
-    tokens: int
     vector_sha256: bytes
 
 
@@ -54,7 +53,6 @@ async def add(tx: Transaction, *, document_id: int, version_id: int, rows: Seque
                     "heading_path": list(row.heading_path),
                     "body": row.text,
                     "context": row.context,
-                    "tokens": row.tokens,
                     "vector_sha256": row.vector_sha256,
                 }
                 for row in rows[start : start + ROWS_PER_STATEMENT]
@@ -132,7 +130,6 @@ def _columns() -> tuple[Any, ...]:
         chunks.c.heading_path,
         chunks.c.body,
         chunks.c.context,
-        chunks.c.tokens,
     )
 
 
@@ -146,7 +143,6 @@ def _chunk(row: Mapping[Any, Any]) -> ChunkRecord:
         heading_path=tuple(row["heading_path"]),
         text=row["body"],
         context=row["context"],
-        tokens=row["tokens"],
     )
 
 

@@ -137,7 +137,6 @@ class ChunkRecord:
     heading_path: tuple[str, ...]
     text: str
     context: str
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,7 +184,6 @@ chunks = _table(
     Column("heading_path", JSON, nullable=False),
     Column("body", Text, nullable=False),
     Column("context", Text, nullable=False),
-    Column("tokens", Integer, nullable=False),
     Column("vector_sha256", LargeBinary, nullable=False),
     Index("chunks_by_vector", "tenant", "vector_sha256"),
 )

@@ -51,7 +51,6 @@ class Chunk(Wire):
     span: tuple[int, int]
     page: int | None
     heading_path: tuple[str, ...]
-    tokens: int
     text: str
 
 
@@ -140,7 +139,6 @@ def _chunk(one: ChunkRecord) -> Chunk:
         span=(one.start, one.end),
         page=one.page,
         heading_path=one.heading_path,
-        tokens=one.tokens,
         text=one.text,
     )
 

@@ -87,7 +87,6 @@ def _chunks() -> None:
         sa.Column("heading_path", sa.JSON(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("context", sa.Text(), nullable=False),
-        sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("vector_sha256", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )

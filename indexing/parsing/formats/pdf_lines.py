@@ -1,0 +1,185 @@
+"""Which lines of a PDF page are headings, table rows, list items or prose. Pure: it sees lines, never the file."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexing.parsing.text_builder import TextBuilder
+
+# pdfium puts one of these where a word was cut at a line's end.
+_CUT_MARKS = "\x02\ufffe\u00ad"
+_BULLET = re.compile(r"^(?:[•●○▪■◦‣∙–\-*·]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+\S")
+_NUMBER = re.compile(r"\(?[$€£]?\(?\d[\d,.]*\)?%?|[—–-]")
+_ITEM = re.compile(
+    r"^(?:part\s+[ivx]+\b|item\s+\d+[a-c]?\b|note\s+\d+\b|chapter\s+\d+\b|appendix\s+[a-z]\b|article\s+[ivx\d]+\b)",
+    re.IGNORECASE,
+)
+_HEADING_CHARACTERS_MAX = 110
+_LARGER_BY = 1.12
+_REPEATED_ON_PAGES = 3
+_FULL_LINE = 0.72
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line as pdfium gives it. `height` is 0 where the type was not asked for."""
+
+    text: str
+    height: float = 0.0
+    bold: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """`number` counts from 1."""
+
+    number: int
+    lines: tuple[Line, ...]
+
+
+def write_pages(pages: Sequence[Page], builder: TextBuilder) -> None:
+    """Adds every line of every page; running heads stay text and are no headings."""
+    body = _body_height(pages)
+    running = _running_lines(pages)
+    levels = _levels(pages, body, running)
+    for page in pages:
+        builder.page(page.number)
+        _write_page(_without_cuts(page.lines), builder, _Look(body=body, running=running, levels=levels))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What the whole document says about one line. `levels` maps heights of large type to heading levels."""
+
+    body: float
+    running: frozenset[str]
+    levels: dict[float, int]
+
+    def level(self, line: Line) -> int:
+        """The heading level of a line by itself, 0 for none."""
+        if not _may_be_heading(line.text) or line.text in self.running:
+            return 0
+        if line.height >= self.body * _LARGER_BY:
+            return self.levels.get(line.height, len(self.levels))
+        if line.bold or (_ITEM.match(line.text) and (line.text.isupper() or line.text.istitle())):
+            return min(len(self.levels) + (1 if _ITEM.match(line.text) else 2), 9)
+        return 0
+
+
+def _write_page(lines: Sequence[Line], builder: TextBuilder, look: _Look) -> None:
+    width = max((len(line.text) for line in lines), default=0)
+    prose: list[str] = []
+    rows: list[str] = []
+    for number, line in enumerate(lines):
+        level = 0 if _continues_bold(lines, number) else look.level(line)
+        if level or _is_row(line.text):
+            _write_prose(prose, builder)
+        if level or not _is_row(line.text):
+            _write_rows(rows, builder)
+        if level:
+            builder.heading(line.text, level)
+        elif _is_row(line.text):
+            rows.append(line.text)
+        else:
+            if _BULLET.match(line.text) or not line.text:
+                _write_prose(prose, builder)
+            if line.text:
+                prose.append(line.text)
+            if len(line.text) < _FULL_LINE * width and line.text.endswith((".", ":", "?", "!")):
+                _write_prose(prose, builder)
+    _write_prose(prose, builder)
+    _write_rows(rows, builder)
+
+
+def _write_prose(lines: list[str], builder: TextBuilder) -> None:
+    if lines:
+        text = "\n".join(lines)
+        if _BULLET.match(text):
+            builder.list_item(text, marker="")
+        else:
+            builder.paragraph(text)
+        lines.clear()
+
+
+def _write_rows(rows: list[str], builder: TextBuilder) -> None:
+    if rows:
+        builder.table([[row] for row in rows], header_rows=0)
+        rows.clear()
+
+
+def _is_row(text: str) -> bool:
+    """A line of a table: it ends in a number and is numbers for the larger part of its last words."""
+    words = text.split()
+    if not 2 <= len(words) <= 40 or text.endswith("."):
+        return False
+    numbers = [bool(_NUMBER.fullmatch(word)) or word in {"$", "%", ")", "€", "£"} for word in words]
+    return sum(numbers) >= 2 and any(numbers[-2:]) and sum(numbers[-4:]) >= 2
+
+
+def _may_be_heading(text: str) -> bool:
+    if (
+        not 3 <= len(text) <= _HEADING_CHARACTERS_MAX
+        or text.endswith((",", ";"))
+        or (_BULLET.match(text)
+        and text[0] in "•●○▪■◦")
+    ):
+        return False
+    if text.endswith(".") and not _ITEM.match(text) and len(text) > 60:
+        return False
+    letters = sum(character.isalpha() for character in text)
+    return letters >= 3 and letters >= 0.5 * len(text.replace(" ", "")) and not _is_row(text) and not text[0].islower()
+
+
+def _continues_bold(lines: Sequence[Line], number: int) -> bool:
+    """Bold lines in a row are a paragraph in bold, not headings; two may be one long heading."""
+    line = lines[number]
+    if not line.bold:
+        return False
+    around = lines[max(0, number - 2) : number + 3]
+    return sum(1 for other in around if other.bold and abs(other.height - line.height) < 0.2) >= 4
+
+
+def _body_height(pages: Sequence[Page]) -> float:
+    """The height that most characters have."""
+    heights: Counter[float] = Counter()
+    for page in pages:
+        for line in page.lines:
+            if line.height:
+                heights[line.height] += len(line.text)
+    return heights.most_common(1)[0][0] if heights else 1_000.0
+
+
+def _running_lines(pages: Sequence[Page]) -> frozenset[str]:
+    """Lines that stand on several pages: heads, feet, watermarks."""
+    counts = Counter(text for page in pages for text in {line.text for line in page.lines} if text)
+    most = max(_REPEATED_ON_PAGES, len(pages) // 20)
+    return frozenset(text for text, count in counts.items() if count >= most)
+
+
+def _levels(pages: Sequence[Page], body: float, running: frozenset[str]) -> dict[float, int]:
+    """The larger the type, the higher the heading; at most four levels, by heights that head something."""
+    heights = {
+        line.height
+        for page in pages
+        for line in page.lines
+        if line.height >= body * _LARGER_BY and line.text not in running and _may_be_heading(line.text)
+    }
+    ranked = sorted(heights, reverse=True)
+    return {height: min(4, 1 + index * 4 // max(4, len(ranked))) for index, height in enumerate(ranked)}
+
+
+def _without_cuts(lines: Sequence[Line]) -> list[Line]:
+    """Joins a word that was cut at a line's end, where pdfium marked the cut. A hyphen that was typed stays."""
+    joined: list[Line] = []
+    for line in lines:
+        text = line.text
+        if joined and joined[-1].text.endswith(tuple(_CUT_MARKS)):
+            previous = joined.pop()
+            joined.append(Line(text=previous.text.rstrip(_CUT_MARKS) + text, height=previous.height, bold=previous.bold))
+        else:
+            joined.append(line)
+    return [Line(text=line.text.translate(_NO_MARKS), height=line.height, bold=line.bold) for line in joined]
+
+
+_NO_MARKS = {ord(mark): None for mark in _CUT_MARKS}

@@ -1,0 +1,304 @@
+"""From the records to the engine: reads each tenant's changes in order, applies them, and knows how far it has come.
+
+Projection is by state, not by event: a `publish` puts in what the store holds of that version now, if it is still live, and a
+`retract` takes out the version's keys. Applying a change twice, or after later ones, ends in the same rows.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.clock import Clock
+from core.deadline import Deadline
+from core.errors import Corrupt, Fault
+from core.ids import TenantId
+from core.telemetry import PROJECTION_LAG, log
+from engines.port import Collection, Row, SearchEngine, Watermark
+from indexing.rows import rows_of_version
+from storage import changes, documents, indexes
+from storage.changes import Change
+from storage.database import Database, Transaction
+from storage.passages import key_of
+from storage.records import DocumentRecord, IndexRecord
+
+# One engine commit costs 20 to 90 ms whatever it holds, so a batch is what has gathered since the last one, up to this.
+CHANGES_PER_BATCH = 512
+ROWS_PER_BATCH = 8_192
+# Between two commits while there is work; other processes' commits are seen by looking this often when there is none.
+GROUP_S = 0.1
+POLL_S = 1.0
+RETRY_S = 2.0
+FLUSH_EVERY_S = 30.0
+FLUSH_EVERY_ROWS = 50_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """Of one tenant: the offset searchable here, and for each index how far its collection already was at the start."""
+
+    indexed: int
+    already: dict[int, int]
+    rows_unflushed: int = 0
+    dirty: dict[int, Collection]
+    lock: asyncio.Lock
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What one apply does to one collection."""
+
+    collection: Collection
+    upserts: dict[int, Row]
+    deletes: set[int]
+    last: Change
+
+
+class Projector:
+    """Keeps the engine where the records are."""
+
+    def __init__(self, *, db: Database, engine: SearchEngine, engine_id: str, store_id: str, clock: Clock) -> None:
+        self._db = db
+        self._engine = engine
+        self._engine_id = engine_id
+        self._store_id = store_id
+        self._clock = clock
+        self._tenants: dict[TenantId, _Progress] = {}
+        self._waiters: dict[TenantId, list[tuple[int, asyncio.Future[None]]]] = {}
+        self._awake = asyncio.Event()
+        self._flushed_at_s = clock.monotonic()
+
+    def indexed(self, tenant: TenantId) -> int:
+        """The last offset that searches of this process see."""
+        progress = self._tenants.get(tenant)
+        return progress.indexed if progress else 0
+
+    def wake(self) -> None:
+        """Says that something was committed."""
+        self._awake.set()
+
+    async def wait(self, tenant: TenantId, offset: int, deadline: Deadline) -> None:
+        """Until `offset` is searchable, or TimedOut."""
+        if self.indexed(tenant) >= offset:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters = self._waiters.setdefault(tenant, [])
+        waiters.append((offset, future))
+        self.wake()
+        try:
+            await deadline.wait(future, f"waiting for offset {offset} (searchable so far: {self.indexed(tenant)})")
+        finally:
+            if (offset, future) in waiters:
+                waiters.remove((offset, future))
+
+    async def catch_up(self) -> None:
+        """Brings every tenant to its head as of now; for the start."""
+        while await self._round():
+            pass
+
+    async def run(self) -> None:
+        """Projects until cancelled. A backend that fails is tried again; what was applied stays."""
+        while True:
+            self._awake.clear()
+            try:
+                worked = await self._round()
+                await self._flush_when_due()
+            except Fault as fault:  # the store or the disk: every tenant waits
+                log.error("projection_failed", code=fault.code, detail=fault.message)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if worked:
+                await asyncio.sleep(GROUP_S)
+            else:
+                await self._sleep_until_woken()
+
+    async def flush(self) -> None:
+        """Makes everything applied durable, and says so to the store."""
+        self._flushed_at_s = self._clock.monotonic()
+        for tenant, progress in list(self._tenants.items()):
+            async with progress.lock:
+                for collection in list(progress.dirty.values()):
+                    await self._engine.flush(collection)
+                progress.dirty.clear()
+                progress.rows_unflushed = 0
+                offset = progress.indexed
+            async with self._db.write(tenant) as tx:
+                await changes.note_watermark(tx, self._engine_id, offset, self._clock.now())
+
+    async def drop(self, index: IndexRecord) -> None:
+        """Takes a deleted index out of the engine. Its later changes are passed over."""
+        progress = await self._progress(index.tenant)
+        async with progress.lock:
+            collection = collection_of(index)
+            progress.dirty.pop(index.id, None)
+            await self._engine.drop(collection)
+
+    async def _round(self) -> bool:
+        """One batch of every tenant that is behind; whether there was any."""
+        async with self._db.system_read("which tenants have changes to project") as tx:
+            heads = await changes.heads(tx)
+        worked = False
+        for tenant, head in heads.items():
+            try:
+                worked = await self._advance(tenant, head) or worked
+            except Fault as fault:  # this tenant's; the others go on
+                log.error("projection_failed", tenant=tenant, code=fault.code, detail=fault.message)
+        return worked
+
+    async def _advance(self, tenant: TenantId, head: int) -> bool:
+        progress = await self._progress(tenant)
+        PROJECTION_LAG.labels(tenant).set(head - progress.indexed)
+        if progress.indexed >= head:
+            return False
+        async with progress.lock:
+            await self._project(tenant, progress)
+        return True
+
+    async def _sleep_until_woken(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    async def _flush_when_due(self) -> None:
+        unflushed = sum(progress.rows_unflushed for progress in self._tenants.values())
+        waited_s = self._clock.monotonic() - self._flushed_at_s
+        if unflushed >= FLUSH_EVERY_ROWS or (unflushed and waited_s >= FLUSH_EVERY_S):
+            await self.flush()
+
+    async def _project(self, tenant: TenantId, progress: _Progress) -> None:
+        async with self._db.read(tenant) as tx:
+            todo = await changes.after(tx, progress.indexed, limit=CHANGES_PER_BATCH)
+            if not todo:
+                return
+            batches, done = await self._collect(tx, todo, progress)
+        for batch in batches:
+            await self._engine.apply(
+                batch.collection,
+                upserts=list(batch.upserts.values()),
+                deletes=sorted(batch.deletes),
+                watermark=self._watermark(batch.last),
+            )
+            progress.dirty[batch.collection.index_id] = batch.collection
+            progress.rows_unflushed += len(batch.upserts) + len(batch.deletes)
+        progress.indexed = done
+        self._release(tenant, done)
+
+    async def _collect(self, tx: Transaction, todo: tuple[Change, ...], progress: _Progress) -> tuple[list[_Batch], int]:
+        """What the changes come to, by collection, and the offset they reach. Stops early when a batch is large enough."""
+        known = {index.id: index for index in await indexes.all_of(tx) if not index.deleting}
+        live = await documents.by_rows(tx, [change.document_id for change in todo])
+        batches: dict[int, _Batch] = {}
+        reached, rows = progress.indexed, 0
+        for change in todo:
+            if change.offset != reached + 1:
+                raise Corrupt(
+                    "indexing.offset_gap",
+                    f"tenant {tx.tenant}: change {change.offset} follows {reached}; the store lost changes. "
+                    "Restore a backup, or delete the engine folder to rebuild the index from the records",
+                )
+            index = known.get(change.index_id)
+            if index is not None and change.offset > progress.already.get(index.id, 0):
+                batch = batches.setdefault(
+                    index.id, _Batch(collection=collection_of(index), upserts={}, deletes=set(), last=change)
+                )
+                batch.last = change
+                await _fold(tx, batch, change, index, live)
+                rows += change.chunks
+            reached = change.offset
+            if rows >= ROWS_PER_BATCH:
+                break
+        return list(batches.values()), reached
+
+    async def _progress(self, tenant: TenantId) -> _Progress:
+        """Where the engine's durable state puts this tenant; collections of another history are rebuilt first."""
+        known = self._tenants.get(tenant)
+        if known is not None:
+            return known
+        progress = _Progress(indexed=0, already={}, dirty={}, lock=asyncio.Lock())
+        async with self._db.read(tenant) as tx:
+            head = (await changes.heads(tx)).get(tenant, 0)
+            live = [index for index in await indexes.all_of(tx) if not index.deleting]
+        start = head
+        for index in live:
+            at, last = await self._state(index)
+            if last is None or at >= last.offset:
+                progress.already[index.id] = at
+                continue
+            async with self._db.read(tenant) as tx:
+                replayable = at > 0 and await changes.token_at(tx, at) is not None
+            if replayable:
+                progress.already[index.id] = at
+                start = min(start, at)
+            else:
+                progress.already[index.id] = await self._rebuild(index)
+        progress.indexed = start
+        return self._tenants.setdefault(tenant, progress)
+
+    async def _state(self, index: IndexRecord) -> tuple[int, Change | None]:
+        """How far the collection durably is in *this* history (0: nowhere), and the index's last change."""
+        durable = await self._engine.durable(collection_of(index))
+        async with self._db.read(index.tenant) as tx:
+            last = await changes.last_of_index(tx, index.id)
+            if durable is None or durable.store_id != self._store_id:
+                return 0, last
+            token = await changes.token_at(tx, durable.offset)
+        if token != durable.token:
+            log.warning("projection_of_another_history", index=index.id, offset=durable.offset)
+            return 0, last
+        return durable.offset, last
+
+    async def _rebuild(self, index: IndexRecord) -> int:
+        """Fills the collection from the live documents; the offset it then stands at."""
+        collection = collection_of(index)
+        log.info("projection_rebuild", tenant=index.tenant, index=index.id)
+        await self._engine.drop(collection)
+        async with self._db.read(index.tenant) as tx:
+            last = await changes.last_of_index(tx, index.id)
+        assert last is not None, "an index without changes has nothing to rebuild"
+        unfinished = Watermark(store_id=self._store_id, offset=0, token="")
+        after = 0
+        while True:
+            async with self._db.read(index.tenant) as tx:
+                page = await documents.live_page(tx, index.id, after, CHANGES_PER_BATCH)
+                rows = [row for document in page for row in await rows_of_version(tx, document, index)]
+            if not page:
+                break
+            await self._engine.apply(collection, upserts=rows, deletes=(), watermark=unfinished)
+            after = page[-1].row_id
+        await self._engine.apply(collection, upserts=(), deletes=(), watermark=self._watermark(last))
+        await self._engine.flush(collection)
+        return last.offset
+
+    def _watermark(self, change: Change) -> Watermark:
+        return Watermark(store_id=self._store_id, offset=change.offset, token=change.token)
+
+    def _release(self, tenant: TenantId, offset: int) -> None:
+        for wanted, future in self._waiters.get(tenant, []):
+            if wanted <= offset and not future.done():
+                future.set_result(None)
+
+
+def collection_of(index: IndexRecord) -> Collection:
+    """Where an index's chunks are searched."""
+    return Collection.of_index(
+        tenant=index.tenant,
+        index_id=index.id,
+        generation=index.generation,
+        dimension=index.dimension,
+        profile=index.profile,
+    )
+
+
+async def _fold(tx: Transaction, batch: _Batch, change: Change, index: IndexRecord, live: Mapping[int, DocumentRecord]) -> None:
+    keys = range(key_of(change.version_id, 0), key_of(change.version_id, 0) + change.chunks)
+    if change.op == "retract":
+        for key in keys:
+            batch.upserts.pop(key, None)
+            batch.deletes.add(key)
+        return
+    document = live.get(change.document_id)
+    if document is None or document.live_version_id != change.version_id or key_of(change.version_id, 0) in batch.upserts:
+        return  # a later change of this batch or of a later one says what became of it
+    for row in await rows_of_version(tx, document, index):
+        batch.upserts[row.key] = row
