@@ -159,10 +159,11 @@ class OpenAiEmbedder:
         return Unavailable("inference.endpoint_unavailable", message, retry_after_s=max(1, round(retry_after_s or 1)))
 
     def _too_slow(self) -> TimedOut:
+        limits = f"{self._endpoint.timeout_s:g} s an attempt and {self._endpoint.total_s:g} s in all"
         return TimedOut(
             "inference.endpoint_timeout",
-            f"The embedding endpoint {self._endpoint.url} (model {self._endpoint.model}) gave no answer "
-            f"within {self._endpoint.timeout_s:g} s an attempt and {self._endpoint.total_s:g} s in all; raise these or lower the batch.",
+            f"The embedding endpoint {self._endpoint.url} (model {self._endpoint.model}) gave no answer within {limits}; "
+            "raise these or lower the batch.",
         )
 
 

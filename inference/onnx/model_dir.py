@@ -27,19 +27,20 @@ class ModelDirectory:
     @classmethod
     def read(cls, path: Path, *, query_prefix: str = "", passage_prefix: str = "") -> "ModelDirectory":
         """Invalid when a file is missing, Corrupt when one is not what it must be."""
+        pooling = _pooling(path)
         model, tokenizer = _present(path / "model.onnx"), _present(path / "tokenizer.json")
         spec = ModelSpec(
             name=path.resolve().name,
             source_sha256=_digest([*sorted(path.glob("model.onnx*")), tokenizer]),
             recipe=0,
-            variant="as-given",
+            variant=f"as-given-{pooling}",
             dimension=0,
             tokens_max=_tokens_max(path),
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
         )
         file = TokenizerFile(path=tokenizer, kind=TokenizerKind.JSON)
-        return cls(model=model, tokenizer=file, pooling=_pooling(path), spec=spec)
+        return cls(model=model, tokenizer=file, pooling=pooling, spec=spec)
 
 
 def _present(path: Path) -> Path:

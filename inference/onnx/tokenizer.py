@@ -2,6 +2,7 @@
 a parser's subprocess can count tokens within 100 ms of its start."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -83,12 +84,7 @@ class FileTokenizer:
         found: list[tuple[int, int]] = []
         for start, encoding in self._pieces(text):
             found.extend((start + first, start + end) for first, end in encoding.offsets)
-        for position in range(len(found) - 2, -1, -1):
-            first, end = found[position]
-            limit = found[position + 1][0]
-            if end > limit:
-                found[position] = (min(first, limit), limit)
-        return found
+        return found if text.isascii() else _apart(found, text)
 
     def window(self, text: str, tokens_max: int) -> list[int]:
         """The ids of `text` between the special tokens, cut to `tokens_max`. What lies beyond is not even read."""
@@ -103,6 +99,18 @@ class FileTokenizer:
     def _pieces(self, text: str) -> Iterator[tuple[int, Encoding]]:
         for start, end in pieces(text):
             yield start, self._tokenizer.encode(sound(text[start:end]), add_special_tokens=False)
+
+
+def _apart(spans: list[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """`spans` without overlaps, and each with the accents that the normaliser dropped behind it: they belong to its letter."""
+    limit = len(text)
+    for position in range(len(spans) - 1, -1, -1):
+        start, end = spans[position]
+        while end < limit and unicodedata.combining(text[end]):
+            end += 1
+        spans[position] = (min(start, limit), min(end, limit))
+        limit = spans[position][0]
+    return spans
 
 
 def pieces(text: str) -> Iterator[tuple[int, int]]:
