@@ -63,14 +63,14 @@ give_up() {
 
 # Each folder of the sample company is one team; the board's papers are for the board alone.
 ingest_samples() {
-    export MNEMIC_URL=$url MNEMIC_API_KEY
-    MNEMIC_API_KEY=${MNEMIC_OPERATOR_KEY:-$(cat "$data/operator.key")}
     local team
     for team in people finance security engineering office; do
-        "$bin/mnemic" ingest "samples/tarnfield/$team" --index handbook --create --prefix "$team" --metadata "team=$team"
+        mnemic_ingest "samples/tarnfield/$team" --index handbook --create --prefix "$team/" --metadata "team=$team"
     done
-    "$bin/mnemic" ingest samples/tarnfield/board --index handbook --prefix board --metadata team=board --acl group:board
+    mnemic_ingest samples/tarnfield/board --index handbook --prefix board/ --metadata team=board --acl group:board
 }
+
+mnemic_ingest() { env -u MNEMIC_API_KEY "$bin/mnemic" ingest "$@" --url "$url" --data "$data"; }
 
 print_what_to_try() {
     cat <<TRY

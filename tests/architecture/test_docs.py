@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from api.http.app import OPERATIONS
 from api.settings import FOREIGN, setting_names
 from core.errors import Fault, Limited, Unavailable
-from tests.support.tree import ROOMS, ROOT, dotted, sources
+from tests.support.tree import ROOMS, ROOT, Source, dotted, sources
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FAULTS = frozenset(kind.__name__ for kind in (Fault, *Fault.__subclasses__(), Limited, Unavailable))
+CODE = re.compile(r"[a-z]+\.[a-z_]+")
+LOG_METHODS = ("debug", "info", "warning", "error", "exception")
 
 
 def names(documents: list[Path]) -> list[str]:
@@ -56,6 +58,18 @@ def test_every_setting_is_documented() -> None:
     assert [name for name in setting_names() if f"`{name}`" not in text] == []
 
 
+def test_every_operation_is_documented_with_its_grant() -> None:
+    text = (ROOT / "docs/reference/http.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([A-Z]+ /\S+)` \| (\w+) \|", text, re.MULTILINE))
+    assert listed == {(f"{one.method} {one.path.replace(':path}', '}')}", one.needs.value) for one in OPERATIONS}
+
+
+def test_messages_name_only_settings_that_exist() -> None:
+    known = {*setting_names(), *FOREIGN}
+    named = {(source.path, name) for source in sources(*ROOMS) for name in re.findall(r"MNEMIC_[A-Z_]*[A-Z]", source.text)}
+    assert {f"{path}: {name}" for path, name in named if name not in known and not name.startswith("MNEMIC_TEST")} == set()
+
+
 def test_every_fault_code_is_documented_and_every_documented_one_exists() -> None:
     text = (ROOT / "docs/reference/faults.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text, re.MULTILINE))
@@ -66,17 +80,59 @@ def test_every_fault_code_is_documented_and_every_documented_one_exists() -> Non
     assert {one for one in documented - raised if not any(re.fullmatch(code, one) for code in patterns)} == set()
 
 
+def test_every_trouble_that_openapi_promises_can_happen() -> None:
+    raised = set(codes())
+    promised = {
+        code for source in sources("api") for call in source.calls for code in named_code(call) if callee(call) == "Trouble"
+    }
+    assert {code for code in promised if not any(re.fullmatch(pattern, code) for pattern in raised)} == set()
+
+
 def codes() -> Iterator[str]:
-    """Every code that a Fault is made with; one that is put together, as a pattern."""
+    """Every code that a fault is made with, directly or through a parameter `code`; one that is put together, as a pattern."""
+    kinds = fault_kinds()
     for source in sources(*ROOMS):
         for call in source.calls:
-            if dotted(call.func).split(".")[-1] in FAULTS and call.args:
+            if callee(call) in kinds and call.args:
                 yield from code_of(call.args[0])
+            if callee(call) not in {"Trouble", "Problem", *LOG_METHODS}:
+                yield from named_code(call)
+        for function in source.functions:
+            for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+                if argument.arg == "code" and default is not None:
+                    yield from code_of(default)
+        yield from own_codes(source, kinds)
+
+
+def fault_kinds() -> set[str]:
+    """The names of the fault classes, those of the rooms included."""
+    kinds = {kind.__name__ for kind in (Fault, *Fault.__subclasses__(), Limited, Unavailable)}
+    classes = [node for source in sources(*ROOMS) for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    return kinds | {node.name for node in classes if {dotted(base).split(".")[-1] for base in node.bases} & kinds}
+
+
+def own_codes(source: Source, kinds: set[str]) -> Iterator[str]:
+    """The codes that fault classes give themselves."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef) and node.name in kinds:
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__" and call.args:
+                    yield from code_of(call.args[0])
+
+
+def named_code(call: ast.Call) -> Iterator[str]:
+    for keyword in call.keywords:
+        if keyword.arg == "code":
+            yield from code_of(keyword.value)
+
+
+def callee(call: ast.Call) -> str:
+    return dotted(call.func).split(".")[-1]
 
 
 def code_of(argument: ast.expr) -> Iterator[str]:
     match argument:
-        case ast.Constant(value=str(code)):
+        case ast.Constant(value=str(code)) if CODE.fullmatch(code):
             yield code
         case ast.JoinedStr(values=parts):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "[a-z_]+" for part in parts)
