@@ -10,6 +10,9 @@ from core.filters import ALWAYS_RANGED, RangeKind
 CHUNK_TOKENS_DEFAULT = 200
 CHUNK_OVERLAP_DEFAULT = 30
 
+# Fitted on the development sets as one weight for all: evals/, docs/adr/0002.
+DENSE_WEIGHT_DEFAULT = 0.75
+
 FusionKind = Literal["convex", "rrf"]
 
 
@@ -18,7 +21,7 @@ class Fusion:
     """How the two arms become one list. `dense_weight` in [0, 1] is the share of the dense arm."""
 
     kind: FusionKind = "convex"
-    dense_weight: float = 0.7
+    dense_weight: float = DENSE_WEIGHT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ class Service:
         offsets: list[int] = []
         for job in jobs:
             done = self.wait(job)
-            for outcome, count in _dict(done["counts"]).items():
+            for outcome, count in as_object(done["counts"]).items():
                 counts[outcome] = int(str(counts.get(outcome, 0))) + int(str(count))
             offsets += [int(str(done["offset"]))] if done["offset"] is not None else []
         if offsets:
@@ -169,6 +169,6 @@ def rows_of(value: object) -> list[Json]:
     return cast("list[Json]", value)
 
 
-def _dict(value: object) -> Json:
+def as_object(value: object) -> Json:
     assert isinstance(value, dict), value
     return cast("Json", value)

@@ -52,7 +52,7 @@ def _passage(record: PassageRecord, candidate: Candidate, rank: int, beside: Seq
         chunk_id=chunk_id(chunk.key),
         document_id=document.id,
         index=record.index,
-        title=envelope.title,
+        title=document.title,
         text=chunk.text,
         score=candidate.signals.fused,
         rank=rank,

@@ -1,0 +1,45 @@
+"""The benchmarks of the whole service: ingestion of real files, and search under load at several sizes. Single parts (engine,
+embedder, parser) have scripts of their own beside this."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.ingestion import measure_ingestion
+from benchmarks.searching import SIZES, measure_search
+from evals.datasets import data_root
+from evals.provenance import provenance
+
+BASELINES = Path(__file__).resolve().parent / "baselines"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    if "ingestion" in options.parts:
+        files = sorted((options.files or data_root() / "documents" / "financebench_pdfs").iterdir())
+        _finish("ingestion", measure_ingestion([path for path in files if path.is_file()][: options.files_max]), options)
+    if "search" in options.parts:
+        _finish("search", measure_search(options.sizes, seconds=options.seconds), options)
+    return 0
+
+
+def _finish(name: str, figures: Mapping[str, object], options: argparse.Namespace) -> None:
+    result = {**figures, **provenance()}
+    print(json.dumps(result, indent=1))
+    if options.write_baselines:
+        BASELINES.mkdir(exist_ok=True)
+        path = BASELINES / f"{name}.json"
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        print("wrote", path.name)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=["ingestion", "search"], default=["ingestion", "search"])
+    parser.add_argument("--files", type=Path, help="folder to ingest; default: the filings of MNEMIC_EVAL_DATA")
+    parser.add_argument("--files-max", type=int, help="only the first so many files")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="chunks to search among")
+    parser.add_argument("--seconds", type=int, default=10, choices=range(1, 61), metavar="1..60", help="load per figure")
+    parser.add_argument("--write-baselines", action="store_true", help="write benchmarks/baselines/")
+    return parser.parse_args(arguments)
