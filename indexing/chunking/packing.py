@@ -46,40 +46,36 @@ class _Packer:
         self._tokens = tokens
         self._room = room
         self._left = sum(unit.tokens for unit in units)
-        self._carried: tuple[int, int] | None = None  # overlap: (start, tokens)
+        self._carried: int | None = None  # where what is repeated begins
 
     def next_stretch(self) -> Stretch:
         taken, start = self._take()
         first, last = taken[0], taken[-1]
         header = _header_above(first)
         self._carried = self._overlap(last, not_before=first.start) if self.queue else None
-        return Stretch(start=start if header is None else first.start, end=last.end, page=first.page, header=header)
+        return Stretch(start=start, end=last.end, page=first.page, header=header)
 
     def _take(self) -> tuple[list[Unit], int]:
-        start, used = self._carried or (self.queue[0].start, 0)
+        """The units of one stretch, and where it starts, which is before them when something is repeated."""
         header = _header_above(self.queue[0])
-        budget = self._room.budget
-        if header is not None:
-            start, used = self.queue[0].start, 0
-            budget -= min(self._tokens.count(*header), budget // 3)
+        budget = self._room.budget - (min(self._tokens.count(*header), self._room.budget // 3) if header else 0)
+        start = self.queue[0].start if self._carried is None or header else self._carried
         goal = self._goal(min(self._room.target, budget))
         taken: list[Unit] = []
         while self.queue:
             unit = self.queue[0]
-            step = self._step(unit, used=used, goal=goal, budget=budget)
-            if step == "close" and taken:
+            used = self._tokens.count(start, taken[-1].end if taken else unit.start)
+            total = self._tokens.count(start, unit.end)
+            if _adds(unit, used=used, total=total, goal=goal, budget=budget):
+                taken.append(self.queue.popleft())
+                self._left -= unit.tokens
+            elif taken and _closes(unit, used=used, goal=goal, budget=budget):
                 break
-            if step == "split" or (step == "close" and unit.tokens > budget - used):
-                if step == "close" and used and not taken:
-                    start, used = unit.start, 0  # what was to be repeated leaves no room for what is new
-                    continue
+            elif unit.kind is UnitKind.WORDS and start < unit.start and not taken:
+                start = unit.start  # what was to be repeated leaves no room for what is new
+            else:
                 self.queue.popleft()
-                self.queue.extendleft(reversed(fall_apart(unit, self._tokens, window=max(1, min(goal, budget - used)))))
-                continue
-            self.queue.popleft()
-            taken.append(unit)
-            used += unit.tokens
-            self._left -= unit.tokens
+                self.queue.extendleft(reversed(fall_apart(unit, self._tokens, window=min(goal, budget))))
         return taken, start
 
     def _goal(self, target: int) -> int:
@@ -87,30 +83,34 @@ class _Packer:
         count = max(1, -(-self._left // max(1, target)))
         return max(1, -(-self._left // count))
 
-    def _step(self, unit: Unit, *, used: int, goal: int, budget: int) -> str:
-        """`add`, `close` the stretch before it, or `split` it."""
-        total = used + unit.tokens
-        if total <= min(budget, goal * _OVER_GOAL):
-            return "add"
-        if used >= goal * _CLOSED_FROM and (unit.tokens <= budget or used >= goal):
-            return "close"
-        if total <= budget and unit.tokens <= goal * _OVER_GOAL:
-            return "add"
-        if unit.kind is UnitKind.WORDS and unit.tokens <= budget:
-            return "add" if total <= budget else "close"
-        return "split"
-
-    def _overlap(self, last: Unit, *, not_before: int) -> tuple[int, int] | None:
-        """The last sentences of a stretch, as many as fit the overlap."""
+    def _overlap(self, last: Unit, *, not_before: int) -> int | None:
+        """Where the last sentences of a stretch begin, as many as fit the overlap."""
         if not self._room.overlap or not last.overlaps:
             return None
         sentences = [last] if last.kind is UnitKind.SENTENCE else fall_apart(last, self._tokens, window=self._room.overlap)
-        start, count = last.end, 0
+        start: int | None = None
         for sentence in reversed(sentences):
-            if count + sentence.tokens > self._room.overlap or sentence.start <= not_before:
+            if self._tokens.count(sentence.start, last.end) > self._room.overlap or sentence.start <= not_before:
                 break
-            start, count = sentence.start, count + sentence.tokens
-        return (start, count) if count else None
+            start = sentence.start
+        return start
+
+
+def _adds(unit: Unit, *, used: int, total: int, goal: int, budget: int) -> bool:
+    """Whether a unit joins the stretch as it is."""
+    if total > budget:
+        return False
+    if total <= goal * _OVER_GOAL:
+        return True
+    is_whole = unit.tokens <= goal * _OVER_GOAL or unit.kind is UnitKind.WORDS
+    return is_whole and used < goal * _CLOSED_FROM
+
+
+def _closes(unit: Unit, *, used: int, goal: int, budget: int) -> bool:
+    """Whether the stretch ends before a unit that does not join it, rather than take a part of it."""
+    if unit.kind is UnitKind.WORDS or used >= goal:
+        return True
+    return used >= goal * _CLOSED_FROM and unit.tokens <= budget
 
 
 def _header_above(unit: Unit) -> tuple[int, int] | None:

@@ -11,6 +11,8 @@ from indexing.chunking.tokens import TokenMap
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _CLAUSE = re.compile(r"\n|(?<=[;:,、，；]) |(?<=[、，；])| \| ")
 _LINE = re.compile(r"\n")
+_SENTENCE_TOKENS_MIN = 4
+_PIECE_TOKENS_MIN = 12
 _CELL = re.compile(r" \| |\t|(?<=[,;]) ?")
 
 
@@ -81,14 +83,21 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _cut(unit: Unit, tokens: TokenMap, kind: UnitKind, ends: Iterator[int]) -> list[Unit]:
+    """Pieces between the ends; crumbs stay together, or four million lines of one word would be as many units."""
+    least = _SENTENCE_TOKENS_MIN if kind is UnitKind.SENTENCE else _PIECE_TOKENS_MIN
     units: list[Unit] = []
     start = unit.start
-    for end in (*ends, unit.end):
-        left, right = trimmed(tokens.text, start, end)
-        if left < right:
-            units.append(_part(unit, kind, tokens, (left, right)))
-        start = end
+    for end in ends:
+        if tokens.count(start, end) >= least:
+            _append(units, _part(unit, kind, tokens, trimmed(tokens.text, start, end)))
+            start = end
+    _append(units, _part(unit, kind, tokens, trimmed(tokens.text, start, unit.end)))
     return units
+
+
+def _append(units: list[Unit], unit: Unit) -> None:
+    if unit.start < unit.end:
+        units.append(unit)
 
 
 def _part(unit: Unit, kind: UnitKind, tokens: TokenMap, span: tuple[int, int]) -> Unit:
@@ -102,18 +111,15 @@ def _ends(pattern: re.Pattern[str], unit: Unit, tokens: TokenMap) -> Iterator[in
 
 
 def _rows(unit: Unit, tokens: TokenMap) -> list[Unit]:
-    """Rows after the header; the header stays with the first of them where there is one."""
-    rows = _cut(unit, tokens, UnitKind.ROW, _ends(_LINE, unit, tokens))
+    """Rows; the header goes with the first row below it."""
     if unit.header is None:
-        return rows
-    within = sum(1 for row in rows if row.end <= unit.header[1])
-    if within == 0 or within == len(rows):
-        return rows
-    head, first = rows[0], rows[within]
-    return [
-        _part(unit, UnitKind.LINES, tokens, (head.start, first.end)),
-        *rows[within + 1 :],
-    ]
+        return _cut(unit, tokens, UnitKind.ROW, _ends(_LINE, unit, tokens))
+    first = _LINE.search(tokens.text, min(unit.header[1] + 1, unit.end), unit.end)
+    if first is None:
+        return [_part(unit, UnitKind.LINES, tokens, (unit.start, unit.end))]
+    head = _part(unit, UnitKind.LINES, tokens, trimmed(tokens.text, unit.start, first.end()))
+    rest = _part(unit, UnitKind.TABLE, tokens, trimmed(tokens.text, first.end(), unit.end))
+    return [head, *_cut(rest, tokens, UnitKind.ROW, _ends(_LINE, rest, tokens))]
 
 
 def _windows(unit: Unit, tokens: TokenMap, window: int) -> list[Unit]:

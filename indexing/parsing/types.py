@@ -62,7 +62,7 @@ class ParseLimits:
     """What a parser refuses to go beyond. Sizes of archives are checked before anything is unpacked."""
 
     text_characters_max: int = 10 * 1024 * 1024
-    blocks_max: int = 500_000
+    blocks_max: int = 200_000
     nesting_max: int = 1_000
     children_max: int = 100
     child_bytes_max: int = 32 * 1024 * 1024
