@@ -1,4 +1,4 @@
-"""Who is asking: a credential and headers become a Caller. Keys are kept in api/keys.py; what a Caller may see is its own matter."""
+"""Who is asking: a credential and headers become a Caller. Keys are kept in api/keys.py; what a Caller sees is its own."""
 
 import hashlib
 import hmac
@@ -8,9 +8,9 @@ from datetime import datetime
 
 from api.keys import Keys, digest, split_credential
 from core.caller import Caller, Grant, Once
-from core.clock import Clock
+from core.clock import Clock, SystemClock
 from core.deadline import Deadline
-from core.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from core.errors import Invalid, NotFound, Unauthenticated
 from core.ids import DEFAULT_TENANT, KeyId, Principal, TenantId, check_name, check_principal
 from core.limits import TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX
 from storage.records import KeyRecord
@@ -19,7 +19,6 @@ OPERATOR_ID = KeyId("operator")
 OPERATOR = Principal("operator:root")
 TENANTS = frozenset({DEFAULT_TENANT})
 _PRINCIPALS_MAX = 64
-_MAY_DELEGATE = frozenset({Grant.DELEGATE, Grant.ADMIN, Grant.OPERATOR})
 _WAYS = "Send `Authorization: Bearer mn_<key id>_<secret>`; an admin makes keys with POST /v1/admin/keys."
 
 
@@ -34,6 +33,10 @@ class Identity:
     grants: frozenset[Grant]
     narrowed: bool
 
+    def require(self, grant: Grant) -> None:
+        """Forbidden without the grant, before anything of the request is read."""
+        self.caller(_NO_DEADLINE, "").require(grant)
+
     def caller(self, deadline: Deadline, request_id: str, once: Once | None = None) -> Caller:
         return Caller(
             tenant=self.tenant,
@@ -46,6 +49,9 @@ class Identity:
             once=once,
             narrowed=self.narrowed,
         )
+
+
+_NO_DEADLINE = Deadline(clock=SystemClock(), at_s=0.0, budget_s=0.0)
 
 
 class Auth:
@@ -147,9 +153,5 @@ def _through(identity: Identity, wanted: str | None) -> Identity:
             "auth.invalid_principals", f"X-Mnemic-Principals names {len(named)} principals; it takes 1 to {_PRINCIPALS_MAX}"
         )
     principals = frozenset(check_principal(one) for one in named)
-    if identity.grants.isdisjoint(_MAY_DELEGATE):
-        raise Forbidden(
-            "auth.missing_grant",
-            f"X-Mnemic-Principals needs the grant 'delegate'; key {identity.key_id} has {', '.join(sorted(identity.grants))}.",
-        )
+    identity.require(Grant.DELEGATE)
     return replace(identity, principals=principals, narrowed=True)

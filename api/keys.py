@@ -1,16 +1,16 @@
-"""Credentials: made, listed, revoked, and looked up quickly. Their form is `mn_<key id>_<secret>`; only SHA-256 of the secret is
-kept. Who may do what with one is api/auth.py's and core/caller.py's matter."""
+"""Credentials: made, listed, revoked, and looked up quickly. Their form is `mn_<key id>_<secret>`; only SHA-256 of the secret
+is kept. Who may do what with one is api/auth.py's and core/caller.py's matter."""
 
 import hashlib
 import secrets
 from datetime import datetime
 
+from api.wire.keys import KeyIn
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.errors import Forbidden, Invalid, NotFound
 from core.ids import KeyId, check_principal, make_id
 from core.paging import Page, PageRequest
-from api.wire.keys import KeyIn
 from storage import idempotency, keys
 from storage.database import Database
 from storage.records import KeyRecord

@@ -49,30 +49,38 @@ class EmbeddedEngine(_Group):
 
     kind: Literal["embedded"] = "embedded"
     memory_mb: int = Field(default=1024, ge=16, description="memory that open collections may hold together, in MiB")
+    threads: int = Field(default=0, ge=0, le=256, description="searches that run at once; 0 is one for each core")
 
 
 class OnnxEmbedder(_Group):
     """The built-in all-MiniLM-L6-v2 on onnxruntime."""
 
     kind: Literal["onnx"] = "onnx"
+    threads: int = Field(default=0, ge=0, le=256, description="threads for passages; 0 is one for each core")
 
 
-class OnnxDirectoryEmbedder(_Group):
+class _Prefixed(_Group):
+    query_prefix: str = Field(default="", description="what the model wants before a query, such as `query: `")
+    passage_prefix: str = Field(default="", description="what the model wants before a passage")
+
+
+class OnnxDirectoryEmbedder(_Prefixed):
     """Another ONNX model: a directory with the graph and its tokenizer."""
 
     kind: Literal["onnx_directory"] = "onnx_directory"
     path: Path = Field(description="directory with the ONNX graph and tokenizer.json")
+    threads: int = Field(default=0, ge=0, le=256, description="threads for passages; 0 is one for each core")
 
 
-class SentenceTransformersEmbedder(_Group):
+class SentenceTransformersEmbedder(_Prefixed):
     """Any model of sentence-transformers; needs the extra `models`."""
 
     kind: Literal["sentence_transformers"] = "sentence_transformers"
-    model: str = Field(min_length=1, description="a local directory, or the name of a model already in the local cache")
-    device: str = Field(default="cpu", description="cpu, cuda or cuda:N")
+    path: Path = Field(description="directory with the model and its tokenizer.json")
+    device: str | None = Field(default=None, description="cpu, cuda or cuda:N; absent is the library's choice")
 
 
-class OpenAIEmbedder(_Group):
+class OpenAIEmbedder(_Prefixed):
     """An endpoint that speaks OpenAI's embeddings API."""
 
     kind: Literal["openai"] = "openai"
@@ -121,14 +129,6 @@ class SearchSettings(_Group):
     dense_weight: float = Field(default=0.7, ge=0, le=1, description="share of the dense arm in convex fusion")
 
 
-class IngestSettings(_Group):
-    """What ingestion may use."""
-
-    roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
-        default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
-    )
-
-
 class LogSettings(_Group):
     """What the service writes to standard error."""
 
@@ -161,7 +161,10 @@ class Settings(BaseSettings):
     embedder: Embedder = Field(default_factory=OnnxEmbedder, description="what makes vectors")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="bounds on requests")
     search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
-    ingest: IngestSettings = Field(default_factory=IngestSettings, description="what ingestion may use")
+    ingest_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
+        default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
+    )
+    parsers: int = Field(default=1, ge=1, le=64, description="processes that read files; the embedder keeps the cores busy")
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     drain_s: int = Field(default=20, ge=0, le=600, description="seconds that requests in flight get at a stop")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.wire.schema import METADATA_SCHEMA, Wire, absent_or, pointing
+from api.wire.schema import METADATA_SCHEMA, Shape, Wire, absent_or, pointing
 from core.errors import FieldError, Invalid, TooLarge
 from core.filters import Filter
 from core.ids import DocumentId, Principal, check_document_id
@@ -110,10 +110,18 @@ class Receipt(Wire):
     offset: int | None
 
 
+_LINE = Shape(DocumentIn)
+
+
 def submissions(body: DocumentsIn, limits: Limits) -> tuple[Submission, ...]:
     """What the indexing room takes, or Invalid / TooLarge pointing at the wrong document."""
     _refuse_twins([document.id for document in body.documents])
     return tuple(_submission(document, f"/documents/{at}", limits) for at, document in enumerate(body.documents))
+
+
+def parse_line(line: bytes, limits: Limits) -> Submission:
+    """One line of a JSONL source: a document as the HTTP API takes it."""
+    return _submission(_LINE.read(line), "", limits)
 
 
 def acl_of(raw: Acl | Kept, limits: Limits, at: str = "/acl") -> tuple[Principal, ...] | Kept | None:

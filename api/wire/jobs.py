@@ -182,7 +182,7 @@ def _check_source(source: SourceIn) -> None:
         )
     if (source.uri is None) != (source.kind == "upload"):
         needs = "takes no uri" if source.kind == "upload" else "needs a uri: a path below a directory of MNEMIC_INGEST__ROOTS"
-        raise _unsupported("/source/uri", f"a source of the kind {source.kind!r} {needs}", code="jobs.invalid_source")
+        raise _unsupported("/source/uri", f"a source of the kind {source.kind!r} {needs}", code="request.invalid_source")
 
 
 def _unsupported(at: str, detail: str, *, code: str = "request.unsupported") -> Invalid:

@@ -1,0 +1,187 @@
+"""The wiring: from settings to a running service and back down again. Everything is made here, in the order that it needs, and
+closed in reverse. Which backend a seam gets is api/backends.py; no request is answered here."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from api.auth import Auth
+from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine
+from api.data_folder import DataFolder
+from api.keys import Keys
+from api.services import Runtime, Services
+from api.settings import Settings
+from api.wire.documents import parse_line
+from api.worker import Workers
+from core.clock import Clock
+from core.ids import DEFAULT_TENANT
+from core.limits import MIB
+from core.profile import Fusion, IndexProfile
+from core.telemetry import log
+from engines.analysis import LANGUAGES
+from engines.port import SearchEngine
+from indexing.catalog import Catalog, VectorSpace
+from indexing.chunking import CHUNKER_SIGNATURE
+from indexing.expansion import Expansion
+from indexing.parsing.pool import ParserPool
+from indexing.parsing.registry import PARSER_SIGNATURE
+from indexing.pipeline import Pipeline, PipelineLimits
+from indexing.processing import Processing, Reader
+from indexing.profiles import ProfileRules
+from indexing.projection import Projector
+from indexing.publishing import Publisher
+from indexing.removal import Removal
+from indexing.service import Indexing
+from indexing.sources import SourceRules
+from retrieval.service import Retrieval
+from storage import tenants
+from storage.blobs import Blobs
+from storage.database import Database
+from storage.migrate import upgrade
+
+DISK_FREE_BYTES_MIN = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """What everything else stands on."""
+
+    settings: Settings
+    folder: DataFolder
+    clock: Clock
+    operator_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Backends:
+    """The backends behind the seams."""
+
+    database: Database
+    embedder: CountingEmbedder
+    engine: SearchEngine
+
+
+async def migrate(settings: Settings, folder: DataFolder) -> None:
+    """Brings the store to this version, before anything listens."""
+    await upgrade(database_url(settings, folder))
+
+
+async def live(foundation: Foundation, runtime: Runtime, *, ready: Callable[[], None]) -> None:
+    """Starts everything, serves through `runtime`, works until cancelled, closes everything."""
+    async with AsyncExitStack() as stack:
+        backends = await _open(foundation, runtime, stack)
+        runtime.lacks("index", "catching up with the records")
+        services, workers = await _assemble(foundation, backends, stack)
+        await services.projector.catch_up()
+        checks = {"worker": workers.failing, "disk": partial(_disk, foundation.folder.path)}
+        runtime.serve(services, checks)
+        ready()
+        await workers.run()
+
+
+async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack) -> _Backends:
+    settings, folder = foundation.settings, foundation.folder
+    for choice in choices(settings):
+        log.info("backend", seam=choice.seam, backend=choice.backend, why=choice.why)
+    runtime.has("service")
+    database = Database.open(database_url(settings, folder))
+    stack.push_async_callback(database.close)
+    runtime.lacks("embedder", "loading the model; the first start converts it once")
+    embedder = await asyncio.to_thread(make_embedder, settings, folder)
+    stack.push_async_callback(embedder.close)
+    runtime.has("embedder")
+    runtime.lacks("engine", "opening")
+    engine = make_engine(settings, folder)
+    stack.push_async_callback(engine.close)
+    runtime.has("engine")
+    return _Backends(database=database, embedder=embedder, engine=engine)
+
+
+async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExitStack) -> tuple[Services, Workers]:
+    database, clock, settings = backends.database, foundation.clock, foundation.settings
+    async with database.system_write("a store has an identity, and a default tenant") as tx:
+        store_id = await tenants.store_id(tx, clock.now())
+        await tenants.ensure(tx, DEFAULT_TENANT, clock.now())
+    owner = foundation.folder.identity()
+    projector = Projector(db=database, engine=backends.engine, engine_id=owner, store_id=store_id, clock=clock)
+    limits, spec = settings.limits.values(), backends.embedder.spec
+    fusion = Fusion(kind=settings.search.fusion, dense_weight=settings.search.dense_weight)
+    ingestion = await stack.enter_async_context(_ingestion(foundation, backends, projector, owner))
+    rules = ProfileRules(
+        embedder=spec.name, languages=LANGUAGES, tokens_max=spec.tokens_max, default=IndexProfile(fusion=fusion)
+    )
+    space = VectorSpace(embedder=spec.name, model=spec.digest, dimension=spec.dimension, tokens_max=spec.tokens_max)
+    keys = Keys(database, clock)
+    services = Services(
+        database=database,
+        catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),
+        indexing=ingestion.indexing,
+        retrieval=Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits),
+        projector=projector,
+        keys=keys,
+        auth=Auth(keys, foundation.operator_key, clock),
+        limits=limits,
+        fusion=fusion,
+        clock=clock,
+        spool=foundation.folder.spool(),
+    )
+    return services, Workers({"pipeline": ingestion.pipeline.run, "projector": projector.run}, clock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ingestion:
+    indexing: Indexing
+    pipeline: Pipeline
+
+
+@asynccontextmanager
+async def _ingestion(
+    foundation: Foundation, backends: _Backends, projector: Projector, owner: str
+) -> AsyncGenerator[_Ingestion]:
+    settings, clock, database = foundation.settings, foundation.clock, backends.database
+    limits = settings.limits.values()
+    blobs = Blobs(foundation.folder.blobs)
+    sources = SourceRules(roots=settings.ingest_roots, parse_line=partial(parse_line, limits=limits))
+    signature = f"{PARSER_SIGNATURE}/{CHUNKER_SIGNATURE}"
+    publisher = Publisher(db=database, blobs=blobs, owner=owner, clock=clock)
+    async with ParserPool.open(workers=settings.parsers) as pool:
+        reader = Reader(pool=pool, tokenizer=backends.embedder.tokenizer, signature=signature, limits=limits)
+        pipeline = Pipeline(
+            db=database,
+            clock=clock,
+            owner=owner,
+            processing=Processing(
+                db=database,
+                blobs=blobs,
+                embedder=backends.embedder,
+                reader=reader,
+                publisher=publisher,
+                owner=owner,
+                clock=clock,
+            ),
+            expansion=Expansion(db=database, blobs=blobs, sources=sources, owner=owner, clock=clock, limits=limits),
+            removal=Removal(db=database, projector=projector, owner=owner, clock=clock),
+            publisher=publisher,
+            projector=projector,
+            limits=PipelineLimits(),
+        )
+        indexing = Indexing(
+            db=database,
+            blobs=blobs,
+            clock=clock,
+            limits=limits,
+            sources=sources,
+            pipeline=pipeline,
+            projector=projector,
+            signature=signature,
+        )
+        yield _Ingestion(indexing=indexing, pipeline=pipeline)
+
+
+def _disk(folder: Path) -> str | None:
+    free = shutil.disk_usage(folder).free
+    return None if free >= DISK_FREE_BYTES_MIN else f"{free} bytes are free in {folder}; {DISK_FREE_BYTES_MIN} are needed"
