@@ -15,7 +15,7 @@ from indexing.pipeline import Pipeline
 from indexing.projection import Projector
 from indexing.sources import SourceRules, SpecValues
 from indexing.types import JobRequest, SourceKind, Submission, SubmitAnswer, SubmitResult, Upload, Wait
-from storage import documents, idempotency, indexes, items, jobs
+from storage import documents, idempotency, indexes, items, jobs, tenants
 from storage.blobs import Blob, Blobs
 from storage.database import Database, Transaction
 from storage.items import LANE_BULK, LANE_DIRECT, NewItem
@@ -65,14 +65,17 @@ class Indexing:
             index = await indexes.get(tx, name)
             plans = await self._plan(tx, index, submissions, blobs)
             results, job_id = await self._enter(tx, index, plans)
+            head = await tenants.head(tx)
             answer = SubmitAnswer(results=results, offset=None)
 
             async def remember(offset: int | None) -> None:
-                await idempotency.remember(tx, caller, replace(answer, offset=offset))
+                nonlocal answer
+                # What is only accepted has no offset yet; what changed nothing is covered by everything so far.
+                answer = replace(answer, offset=None if job_id is not None else offset or head)
+                await idempotency.remember(tx, caller, answer)
 
             tx.before_commit(remember)
         self._projector.wake()
-        answer = replace(answer, offset=tx.offset)
         if job_id is not None:
             self._pipeline.wake()
         if wait is Wait.INDEXED:
@@ -244,11 +247,10 @@ class Indexing:
                 self._pipeline.ended(job_id, caller.tenant), f"indexing under job {job_id}, which goes on,"
             )
             async with self._db.read(caller.tenant) as tx:
-                job = await self._found(tx, job_id)
+                head = await tenants.head(tx)
                 done = {item.document_id: item for item in await items.of_job(tx, job_id)}
-            offsets = [offset for offset in (answer.offset, job.offset) if offset is not None]
             results = tuple(_final(result, done.get(result.id)) for result in answer.results)
-            answer = SubmitAnswer(results=results, offset=max(offsets, default=None))
+            answer = SubmitAnswer(results=results, offset=head)
         if answer.offset is not None:
             await self._projector.wait(caller.tenant, answer.offset, caller.deadline)
         if caller.once is not None and job_id is not None:

@@ -11,11 +11,18 @@ from indexing.parsing.text_builder import TextBuilder
 _CUT_MARKS = "\x02\ufffe\u00ad"
 _BULLET = re.compile(r"^(?:[•●○▪■◦‣∙–\-*·]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+\S")
 _NUMBER = re.compile(r"\(?[$€£]?\(?\d[\d,.]*\)?%?|[—–-]")
-_ITEM = re.compile(
-    r"^(?:part\s+[ivx]+\b|item\s+\d+[a-c]?\b|note\s+\d+\b|chapter\s+\d+\b|appendix\s+[a-z]\b|article\s+[ivx\d]+\b)",
-    re.IGNORECASE,
+# Words that announce a division of a report or a book, the larger the division the lower the level.
+_DIVISIONS = (
+    (1, re.compile(r"part\s+[ivx]+\b[.:]?", re.IGNORECASE)),
+    (2, re.compile(r"(?:item|chapter|article|appendix|exhibit|annex)\s+(?:\d+[a-c]?|[ivx]+|[a-z])\b[.:]?", re.IGNORECASE)),
+    (3, re.compile(r"note\s+\d+\b[.:]?", re.IGNORECASE)),
 )
+_ENDS_IN_PAGE_NUMBER = re.compile(r"\D\s\d{1,4}$|\.{4}")
+_LARGE_LEVEL, _BOLD_LEVEL = 4, 7
+# A page with more than this many is a list of contents or a poster, and heads nothing.
+_HEADINGS_PER_PAGE_MAX = 12
 _HEADING_CHARACTERS_MAX = 110
+_HEADING_SENTENCE_MAX = 70
 _LARGER_BY = 1.12
 _REPEATED_ON_PAGES = 3
 _FULL_LINE = 0.72
@@ -60,19 +67,32 @@ class _Look:
         """The heading level of a line by itself, 0 for none."""
         if not _may_be_heading(line.text) or line.text in self.running:
             return 0
+        division = _division(line)
+        if division:
+            return division
         if line.height >= self.body * _LARGER_BY:
-            return self.levels.get(line.height, len(self.levels))
-        if line.bold or (_ITEM.match(line.text) and (line.text.isupper() or line.text.istitle())):
-            return min(len(self.levels) + (1 if _ITEM.match(line.text) else 2), 9)
-        return 0
+            return self.levels.get(line.height, _BOLD_LEVEL - 1)
+        return _BOLD_LEVEL if line.bold else 0
+
+
+def _division(line: Line) -> int:
+    """1 to 3 for lines such as `Item 7. Results`, which stand by themselves in a report whatever their type."""
+    for level, pattern in _DIVISIONS:
+        match = pattern.match(line.text)
+        if match:
+            rest = line.text[match.end() :].lstrip(" -–—.:[(")
+            return level if not rest or rest[0].isupper() else 0
+    return 0
 
 
 def _write_page(lines: Sequence[Line], builder: TextBuilder, look: _Look) -> None:
     width = max((len(line.text) for line in lines), default=0)
+    levels = [0 if _continues_bold(lines, number) else look.level(line) for number, line in enumerate(lines)]
+    if sum(1 for level in levels if level) > _HEADINGS_PER_PAGE_MAX:
+        levels = [0] * len(lines)
     prose: list[str] = []
     rows: list[str] = []
-    for number, line in enumerate(lines):
-        level = 0 if _continues_bold(lines, number) else look.level(line)
+    for line, level in zip(lines, levels, strict=True):
         if level or _is_row(line.text):
             _write_prose(prose, builder)
         if level or not _is_row(line.text):
@@ -118,17 +138,12 @@ def _is_row(text: str) -> bool:
 
 
 def _may_be_heading(text: str) -> bool:
-    if (
-        not 3 <= len(text) <= _HEADING_CHARACTERS_MAX
-        or text.endswith((",", ";"))
-        or (_BULLET.match(text)
-        and text[0] in "•●○▪■◦")
-    ):
+    if not 3 <= len(text) <= _HEADING_CHARACTERS_MAX or not (text[0].isupper() or text[0].isdigit() or text[0] > "\u2fff"):
         return False
-    if text.endswith(".") and not _ITEM.match(text) and len(text) > 60:
+    if text.endswith((",", ";", ":")) or (text.endswith(".") and len(text) > _HEADING_SENTENCE_MAX):
         return False
     letters = sum(character.isalpha() for character in text)
-    return letters >= 3 and letters >= 0.5 * len(text.replace(" ", "")) and not _is_row(text) and not text[0].islower()
+    return letters >= 3 and letters >= 0.5 * len(text.replace(" ", "")) and not _ENDS_IN_PAGE_NUMBER.search(text)
 
 
 def _continues_bold(lines: Sequence[Line], number: int) -> bool:
@@ -158,7 +173,7 @@ def _running_lines(pages: Sequence[Page]) -> frozenset[str]:
 
 
 def _levels(pages: Sequence[Page], body: float, running: frozenset[str]) -> dict[float, int]:
-    """The larger the type, the higher the heading; at most four levels, by heights that head something."""
+    """The larger the type, the higher the heading; three levels at most, by heights that head something."""
     heights = {
         line.height
         for page in pages
@@ -166,7 +181,8 @@ def _levels(pages: Sequence[Page], body: float, running: frozenset[str]) -> dict
         if line.height >= body * _LARGER_BY and line.text not in running and _may_be_heading(line.text)
     }
     ranked = sorted(heights, reverse=True)
-    return {height: min(4, 1 + index * 4 // max(4, len(ranked))) for index, height in enumerate(ranked)}
+    span = _BOLD_LEVEL - _LARGE_LEVEL
+    return {height: _LARGE_LEVEL + index * span // max(span, len(ranked)) for index, height in enumerate(ranked)}
 
 
 def _without_cuts(lines: Sequence[Line]) -> list[Line]:
