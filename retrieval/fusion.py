@@ -45,13 +45,15 @@ def merge(lists: Sequence[Sequence[Hit]], limit: int) -> tuple[Hit, ...]:
 def fuse(arms: Arms, fusion: Fusion, minimum: Mapping[str, float]) -> Iterator[Candidate]:
     """Candidates best first, ties by the smaller key. `minimum` cuts by `dense` or `keyword` after scoring, so that a
     threshold never changes a score; a candidate without the signal does not reach it, whatever the threshold.
+
+    The order is settled when this returns; a candidate is made when it is asked for, since most never are.
     """
     dense, keyword = _arm(arms.dense), _arm(arms.keyword)
     fused = _rrf(dense, keyword) if fusion.kind == "rrf" else _convex(dense, keyword, _weight(arms, fusion))
     floors = [({"dense": dense, "keyword": keyword}[name].scores, floor) for name, floor in minimum.items()]
-    for key in sorted(fused, key=lambda key: (-fused[key], key)):
-        if all(key in scores and scores[key] >= floor for scores, floor in floors):
-            yield Candidate(key, _signals(key, fused[key], (dense, keyword)))
+    kept = [key for key in fused if all(key in scores and scores[key] >= floor for scores, floor in floors)]
+    order = sorted(kept, key=lambda key: (-fused[key], key))
+    return (Candidate(key, _signals(key, fused[key], (dense, keyword))) for key in order)
 
 
 def _arm(hits: Sequence[Hit] | None) -> _Arm:

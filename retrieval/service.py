@@ -39,7 +39,7 @@ class Retrieval:
             plan = await self._plan(caller, request, watch)
             found = await self._retriever.find(caller, plan, watch)
             with watch.stage("fuse"):
-                candidates = list(fuse(found.arms, plan.fusion, plan.minimum))
+                candidates = fuse(found.arms, plan.fusion, plan.minimum)
             chosen = best_per_document(candidates) if plan.group_by_document else candidates
             passages = await self._hydrate(caller, plan, chosen, watch)
         return SearchResult(results=passages, degraded=found.degraded, indexed_offset=indexed, timings_ms=watch.timings_ms)
