@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from core.errors import Corrupt
 
 GOLDENS = Path(__file__).parent / "goldens.json"
-COSINE_MIN = 0.999
+# Not 0.999: dynamic int8 rounds to a coarse grid, and a difference of 1e-6 in one fp32 sum (another processor's kernels add in
+# another order) flips roundings until a text's vector is at 0.993 to 1.000 of its former self, measured over 28 texts. Broken
+# arithmetic is far below: per-tensor weights give 0.8. The same machine and library give the same bits.
+COSINE_MIN = 0.98
 
 
 class _File(TypedDict):
