@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.clock import Clock
-from core.errors import Conflict, Fault, TooLarge
+from core.errors import Conflict, Fault, Invalid, TooLarge
 from core.ids import DocumentId, check_document_id
 from core.limits import Limits
 from core.telemetry import STAGE_SECONDS
@@ -25,6 +25,7 @@ from storage.items import Claim
 
 # Vectors are kept after so many: what a killed worker loses of one document is at most this, some three seconds.
 TEXTS_PER_STEP = 128
+UNSUPPORTED = "indexing.unsupported_type"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,14 @@ class Processing:
         if course_of_content(work.document, digest=work.digest, envelope=envelope) is not Course.CONTENT:
             await self._publisher.settle(work)
             return
-        parsed = await self._parse(work, content)
+        try:
+            parsed = await self._parse(work, content)
+        except Invalid as fault:
+            if fault.code != UNSUPPORTED or "parent" not in claim.payload:
+                raise
+            # A picture in an e-mail is no failure of the e-mail's job.
+            await self._publisher.pass_over(work, fault)
+            return
         await self._embed(work, parsed)
         attachments = await self._attachments(work, parsed)
         with STAGE_SECONDS.labels("publish").time():

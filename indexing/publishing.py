@@ -116,6 +116,18 @@ class Publisher:
                 await items.finish(tx, claim.id, state=ItemState.CANCELLED, outcome=None)
                 await jobs.finish_if_done(tx, claim.job_id, self._clock.now())
 
+    async def pass_over(self, work: Work, fault: Fault) -> None:
+        """Ends an attachment that cannot be indexed as skipped, saying why."""
+        claim = work.claim
+        async with self._db.write(claim.tenant) as tx:
+            if not await items.holds(tx, claim.id, self._owner):
+                return
+            await retract(tx, work.index, [work.document], self._clock.now())
+            await items.finish(
+                tx, claim.id, state=ItemState.DONE, outcome=Outcome.SKIPPED, code=fault.code, detail=fault.message
+            )
+            await jobs.finish_if_done(tx, claim.job_id, self._clock.now())
+
     async def bury(self, claim: Claim, fault: Fault, *, held: bool = True) -> None:
         """Ends an item as failed, visible and replayable; what was live stays live. `held` False: nobody holds it any more."""
         async with self._db.write(claim.tenant) as tx:

@@ -86,8 +86,11 @@ class Blobs:
             )
         return path
 
-    async def collect(self, tx: Transaction, before: datetime, *, limit: int) -> list[Path]:
-        """Removes rows of originals unused since `before` that nothing refers to; their files, to delete after the commit."""
+    async def collect(self, tx: Transaction, before: datetime, *, limit: int) -> tuple[int, list[Path]]:
+        """Removes rows of originals unused since `before` that nothing refers to.
+
+        How many rows went, and their files, for `discard` once that has committed.
+        """
         unused = (
             select(contents.c.sha256)
             .where(
@@ -110,7 +113,11 @@ class Blobs:
         digests = list((await tx.execute(unused)).scalars())
         for digest in digests:
             await tx.execute(delete(contents).where(contents.c.tenant == tx.tenant, contents.c.sha256 == digest))
-        return [path for digest in digests if (path := self._path(tx.tenant, digest)).exists()]
+        return len(digests), [self._path(tx.tenant, digest) for digest in digests]
+
+    async def discard(self, files: Sequence[Path], before: datetime) -> None:
+        """Deletes files that were not sent again since `before`: a later upload of the same content keeps its file."""
+        await asyncio.to_thread(_unlink, files, before.timestamp())
 
     def _path(self, tenant: TenantId, digest: bytes) -> Path:
         name = digest.hex()
@@ -118,9 +125,10 @@ class Blobs:
 
     def _write(self, path: Path, blocks: Iterable[bytes]) -> None:
         """Under a temporary name, synced, then renamed; the folder is synced too, since the rename lives there."""
-        if path.exists():
-            return
         try:
+            if path.exists():
+                os.utime(path)  # `discard` leaves alone what was used lately
+                return
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, spare = tempfile.mkstemp(dir=path.parent, prefix=".new-")
             try:
@@ -147,6 +155,12 @@ def disk_fault(failed: OSError) -> Unavailable:
     if failed.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         return disk_full()
     return Unavailable("storage.read_only", f"the data folder cannot be written ({failed.strerror}); check its permissions")
+
+
+def _unlink(files: Sequence[Path], before_s: float) -> None:
+    for path in files:
+        if path.exists() and path.stat().st_mtime < before_s:
+            path.unlink()
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -1,0 +1,67 @@
+"""Removing in the background what nothing needs: trimmed changes, superseded chunks, unused vectors and originals.
+
+Nothing rests on its running: reads check the records, and what it removes no live row refers to.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from core.clock import Clock
+from core.errors import Fault
+from core.ids import TenantId
+from core.telemetry import log
+from storage import changes, housekeeping, vectors
+from storage.blobs import Blobs
+from storage.database import Database
+
+EVERY_S = 60.0
+ROWS_PER_STEP = 500
+CHANGES_KEPT = 10_000
+# An upload that is still under way refers to its vectors and originals only when it ends.
+UNUSED_AFTER = timedelta(hours=24)
+
+
+class Housekeeper:
+    """Works until cancelled, a bounded step at a time, so that no writer waits long."""
+
+    def __init__(self, *, db: Database, blobs: Blobs, clock: Clock) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._clock = clock
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                async with self._db.system_read("housekeeping serves every tenant") as tx:
+                    tenants = list(await changes.heads(tx))
+                for tenant in tenants:
+                    await self.tidy(tenant)
+            except Fault as fault:  # the store is busy or its disk full: the next round will do
+                log.warning("housekeeping_failed", code=fault.code, detail=fault.message)
+
+    async def tidy(self, tenant: TenantId) -> None:
+        """Everything that can go of one tenant."""
+        async with self._db.write(tenant) as tx:
+            await changes.trim(tx, keep=CHANGES_KEPT)
+        while await self._drop_superseded(tenant):
+            pass
+        while await self._collect_vectors(tenant):
+            pass
+        while await self._collect_originals(tenant):
+            pass
+
+    async def _drop_superseded(self, tenant: TenantId) -> bool:
+        async with self._db.write(tenant) as tx:
+            return await housekeeping.drop_superseded(tx, limit=ROWS_PER_STEP) > 0
+
+    async def _collect_vectors(self, tenant: TenantId) -> bool:
+        async with self._db.write(tenant) as tx:
+            return await vectors.collect(tx, self._clock.now() - UNUSED_AFTER, limit=ROWS_PER_STEP) > 0
+
+    async def _collect_originals(self, tenant: TenantId) -> bool:
+        before = self._clock.now() - UNUSED_AFTER
+        async with self._db.write(tenant) as tx:
+            went, files = await self._blobs.collect(tx, before, limit=ROWS_PER_STEP)
+        await self._blobs.discard(files, before)
+        return went > 0
