@@ -36,7 +36,7 @@ class Block:
 
 
 def main() -> None:
-    folder = SAMPLES / "tarnfield"
+    folder = SAMPLES / "tarnfield/handbook"
     write_pdf("travel-policy", folder / "finance")
     write_pdf("security-policy", folder / "security")
     write_docx("parental-leave", folder / "people")

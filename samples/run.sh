@@ -61,13 +61,10 @@ give_up() {
     exit 1
 }
 
-# Each folder of the sample company is one team; the board's papers are for the board alone.
+# The handbook is for everybody, the board's papers are for the board alone.
 ingest_samples() {
-    local team
-    for team in people finance security engineering office; do
-        mnemic_ingest "samples/tarnfield/$team" --index handbook --create --prefix "$team/" --metadata "team=$team"
-    done
-    mnemic_ingest samples/tarnfield/board --index handbook --prefix board/ --metadata team=board --acl group:board
+    mnemic_ingest samples/tarnfield/handbook --index handbook --create --metadata company=tarnfield
+    mnemic_ingest samples/tarnfield/board --index handbook --prefix board/ --metadata company=tarnfield --acl group:board
 }
 
 mnemic_ingest() { env -u MNEMIC_API_KEY "$bin/mnemic" ingest "$@" --url "$url" --data "$data"; }
@@ -75,13 +72,13 @@ mnemic_ingest() { env -u MNEMIC_API_KEY "$bin/mnemic" ingest "$@" --url "$url" -
 print_what_to_try() {
     cat <<TRY
 
-mnemic answers on $url and has read samples/tarnfield, the handbook of a made-up company. In another terminal:
+mnemic answers on $url and has read samples/tarnfield, the papers of a made-up company. In another terminal:
 
   KEY=\$(cat $data/operator.key); J="Content-Type: application/json"
 
   curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -d '{"query": "how many days of leave carry over", "k": 3}'
 
-  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -d '{"query": "highest hotel price in Zurich", "k": 3, "filter": {"eq": ["team", "finance"]}}'
+  curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -d '{"query": "highest hotel price in Zurich", "k": 3, "filter": {"prefix": ["doc.id", "finance/"]}}'
 
   curl -s $url/v1/search -H "Authorization: Bearer \$KEY" -H "\$J" -H "X-Mnemic-Principals: user:ann" -d '{"query": "offer for Silvermere Sensing", "k": 3}'
 
