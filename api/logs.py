@@ -8,8 +8,6 @@ import structlog
 
 from api.settings import LogSettings
 
-_CHATTY = ("uvicorn.access", "httpx", "httpcore", "asyncio", "sqlalchemy.engine", "alembic")
-
 
 def set_up_logs(settings: LogSettings) -> None:
     """Sends structlog's and the standard library's records to standard error, in one form."""
@@ -33,9 +31,9 @@ def set_up_logs(settings: LogSettings) -> None:
     handler.setFormatter(_formatter(settings, shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.level.upper())
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Libraries speak up when something is wrong; the model's quantizer alone would write 60 lines of progress.
+    root.setLevel(logging.WARNING)
+    logging.getLogger("mnemic").setLevel(settings.level.upper())
 
 
 def _formatter(settings: LogSettings, shared: Sequence[structlog.typing.Processor]) -> logging.Formatter:
