@@ -34,8 +34,15 @@ def columns_of(ranged: Mapping[str, RangeKind]) -> dict[str, str]:
 
 
 def indexable(token: str) -> str:
-    """A token that Tantivy can hold: JSON may carry lone surrogates, which UTF-8 cannot."""
-    return token.encode("utf-8", "backslashreplace").decode()
+    """A token that Tantivy can hold, different for different tokens: JSON may carry lone surrogates, which UTF-8 cannot."""
+    if token.isascii():
+        return token
+    try:
+        token.encode()
+    except UnicodeEncodeError:
+        # No other token starts with NUL, so this meets none that spells the escapes out.
+        return "\0" + token.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
+    return token
 
 
 class Clauses:

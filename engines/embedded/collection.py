@@ -25,7 +25,16 @@ from engines.embedded.keyword import KeywordIndex, KeywordView, Restriction
 from engines.embedded.locks import ReadWriteLock
 from engines.embedded.ranking import Scored, settle
 from engines.embedded.rows import Change, RowTable
-from engines.embedded.snapshot import Manifest, RowsOnDisk, size_of, write_files, write_manifest, write_rows
+from engines.embedded.snapshot import (
+    TEXT_FOLDER,
+    Manifest,
+    RowsOnDisk,
+    digest_segments,
+    size_of,
+    write_files,
+    write_manifest,
+    write_rows,
+)
 from engines.embedded.tuning import Tuning
 from engines.port import Arms, Collection, CollectionStats, Hit, Query, Row, Vector, Watermark
 
@@ -263,6 +272,7 @@ class OpenCollection:
             rows=len(self._rows),
             stamp=self._keyword.stamp,
             digests=digests,
+            text_digests=digest_segments(self._folder / TEXT_FOLDER),
         )
 
     def _check_open(self) -> None:

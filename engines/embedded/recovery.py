@@ -72,7 +72,7 @@ def _keyword(collection: Collection, folder: Path, manifest: Manifest, tuning: T
     try:
         keyword = KeywordIndex(folder, language=collection.language, ranged=collection.ranged, tuning=tuning)
         stamp, rows = keyword.stamp, keyword.view().rows
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} cannot be read: {error}") from error
     if stamp < manifest.stamp or (stamp == manifest.stamp and rows != manifest.rows):
         raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} is older than the snapshot beside it")

@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -32,6 +33,7 @@ from engines.port import Collection, Watermark
 FORMAT = 1
 MANIFEST = "manifest.json"
 TEXT_FOLDER = "text"
+_SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\..+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,10 @@ class RowsOnDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """`number` grows with each snapshot. `probes` is empty for a flat index. `stamp` is Tantivy's last commit."""
+    """`number` grows with each snapshot. `probes` is empty for a flat index. `stamp` is Tantivy's last commit.
+
+    `digests` are of the files beside the manifest, which must be there; `text_digests` of Tantivy's segments, which never
+    change, but which a merge may have replaced since."""
 
     number: int
     watermark: Watermark
@@ -55,6 +60,7 @@ class Manifest:
     rows: int
     stamp: int
     digests: Mapping[str, str]
+    text_digests: Mapping[str, str]
 
     @property
     def rows_file(self) -> str:
@@ -68,6 +74,11 @@ class Manifest:
 def write_files(folder: Path, files: Mapping[str, Callable[[Path], None]]) -> dict[str, str]:
     """Each file by its writer, whole and synced, or not there at all; their digests."""
     return {name: _write_file(folder / name, write) for name, write in files.items()}
+
+
+def digest_segments(folder: Path) -> dict[str, str]:
+    """Of Tantivy's segment files: it writes checksums into them, and never looks at them again."""
+    return {path.name: _digest_of_file(path) for path in folder.iterdir() if _SEGMENT_FILE.fullmatch(path.name)}
 
 
 def write_manifest(folder: Path, collection: Collection, manifest: Manifest) -> None:
@@ -88,7 +99,7 @@ def read_manifest(folder: Path, collection: Collection) -> Manifest:
         raw = json.loads((folder / MANIFEST).read_bytes())
         body: dict[str, Any] = raw["body"]
         whole = raw["digest"] == _digest_of_body(body)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise _corrupt(folder, f"its manifest cannot be read: {error}") from error
     if not whole:
         raise _corrupt(folder, "its manifest is damaged")
@@ -101,6 +112,10 @@ def read_manifest(folder: Path, collection: Collection) -> Manifest:
     for name, digest in manifest.digests.items():
         if not (folder / name).is_file() or _digest_of_file(folder / name) != digest:
             raise _corrupt(folder, f"{name} is missing or damaged")
+    for name, digest in manifest.text_digests.items():
+        path = folder / TEXT_FOLDER / name
+        if path.is_file() and _digest_of_file(path) != digest:
+            raise _corrupt(folder, f"{name} is damaged")
     return manifest
 
 

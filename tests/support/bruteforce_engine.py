@@ -1,7 +1,7 @@
 """The reference SearchEngine: every row is looked at, every time. What it answers is what the contract means; it is not fast.
 
-Cosines are exact in float32, BM25 is Lucene's formula in plain Python with Tantivy's factor k1 + 1, conditions are evaluated on each
-row's tokens. Durability is a dictionary that outlives the engine.
+Cosines are exact in float32, BM25 is Lucene's formula in plain Python with Tantivy's factor k1 + 1, conditions are evaluated on
+each row's tokens. Durability is a dictionary that outlives the engine.
 """
 
 import math

@@ -1,10 +1,9 @@
-"""What tests of search engines are made of: rows, collections, visibilities, and engines that can be closed, crashed and reopened."""
+"""What tests of search engines are made of: rows, collections, visibilities, and machines that run engines and crash."""
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -20,8 +19,8 @@ from tests.support.bruteforce_engine import BruteforceEngine, Kept
 DIMENSION = 16
 RANGED: Mapping[str, RangeKind] = {"year": "number", "published": "time", **ALWAYS_RANGED}
 # Small enough that a hundred rows go through everything that a million would.
-SMALL = Tuning(ivf_rows_min=100, exhaustive_rows_max=20, writer_idle_s=0.05)
-FLAT = Tuning(writer_idle_s=0.05)
+SMALL = Tuning(ivf_rows_min=100, exhaustive_rows_max=20)
+FLAT = Tuning()
 
 
 def collection(
@@ -40,7 +39,7 @@ def collection(
 
 def vector(seed: int, *, dimension: int = DIMENSION) -> Vector:
     drawn = np.random.default_rng(seed).standard_normal(dimension).astype(np.float32)
-    return drawn / np.linalg.norm(drawn)
+    return drawn / np.float32(np.linalg.norm(drawn))
 
 
 def toward(axis: int, share: float = 1.0, *, dimension: int = DIMENSION) -> Vector:
@@ -105,14 +104,9 @@ def keys(hits: Sequence[Hit] | None) -> list[int]:
     return [hit.key for hit in hits]
 
 
-class Machine(Protocol):
-    """A place where an engine runs."""
-
-    async def start(self) -> SearchEngine: ...
-
-    async def crash(self) -> SearchEngine:
-        """The engine as it comes up after the process died now, with what was durable."""
-        ...
+def scores(hits: Sequence[Hit] | None) -> list[float]:
+    assert hits is not None
+    return [hit.score for hit in hits]
 
 
 @dataclass
@@ -131,9 +125,10 @@ class EmbeddedMachine:
         return engine
 
     async def crash(self) -> EmbeddedEngine:
+        """The engine as it comes up when the process died now: with what was durable."""
         before = self._data
         self.lives += 1
-        shutil.copytree(before, self._data)
+        _copy(before, self._data)
         return await self.start()
 
     async def stop(self) -> None:
@@ -143,6 +138,18 @@ class EmbeddedMachine:
     @property
     def _data(self) -> Path:
         return self.folder / f"life-{self.lives}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A copy takes longer than a crash: files that merges take away meanwhile make it start again."""
+    for _ in range(20):
+        try:
+            shutil.copytree(source, target)
+        except (shutil.Error, FileNotFoundError):
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            return
+    raise AssertionError(f"{source} does not hold still")
 
 
 @dataclass
