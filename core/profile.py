@@ -10,7 +10,7 @@ from core.filters import ALWAYS_RANGED, RangeKind
 CHUNK_TOKENS_DEFAULT = 200
 CHUNK_OVERLAP_DEFAULT = 30
 
-# Fitted on the development sets as one weight for all: evals/, docs/adr/0002.
+# Fitted on the development sets as one weight for all: evals/, docs/adr/0007.
 DENSE_WEIGHT_DEFAULT = 0.75
 
 FusionKind = Literal["convex", "rrf"]

@@ -16,7 +16,7 @@ from storage.records import IndexRecord
 SIGNALS = ("dense", "keyword")
 
 # Candidates an arm gives. Below 100 the fused list loses recall@100; grouping needs more, since one document's chunks
-# stand beside each other. Measured by evals/: docs/adr/0002.
+# stand beside each other. Measured by evals/: docs/adr/0007.
 DEPTH_MIN = 100
 DEPTH_PER_RESULT = 2
 DEPTH_PER_DOCUMENT = 4

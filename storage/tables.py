@@ -185,7 +185,8 @@ chunks = _table(
     Column("body", Text, nullable=False),
     Column("context", Text, nullable=False),
     Column("vector_sha256", LargeBinary, nullable=False),
-    Index("chunks_by_vector", "tenant", "vector_sha256"),
+    # Not tenant first: without statistics SQLite then prefers it to the keys that a search asks for, and scans the tenant.
+    Index("chunks_by_vector", "vector_sha256", "tenant"),
 )
 
 # float16, by the exact embedded text and the vector space. Nothing is ever embedded twice.

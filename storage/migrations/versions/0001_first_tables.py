@@ -90,7 +90,7 @@ def _chunks() -> None:
         sa.Column("vector_sha256", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("chunks_by_vector", "chunks", ["tenant", "vector_sha256"], unique=False)
+    op.create_index("chunks_by_vector", "chunks", ["vector_sha256", "tenant"], unique=False)
 
 
 def _contents() -> None:
