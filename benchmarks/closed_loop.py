@@ -21,7 +21,13 @@ async def main() -> None:
         for client in range(int(clients)):
             mine = lines[client * 97 % len(lines) :] + lines
             group.create_task(
-                _client((str(address.hostname), int(address.port or 80), key), mine, started + float(seconds), times, errors)
+                _client(
+                    (str(address.hostname), int(address.port or 80), key),
+                    mine,
+                    started + float(seconds),
+                    times=times,
+                    errors=errors,
+                )
             )
     elapsed = time.perf_counter() - started
     times.sort()
@@ -36,7 +42,9 @@ async def main() -> None:
     print("RESULT", json.dumps(outcome))
 
 
-async def _client(server: tuple[str, int, str], bodies: list[str], until: float, times: list[float], errors: list[int]) -> None:
+async def _client(
+    server: tuple[str, int, str], bodies: list[str], until: float, *, times: list[float], errors: list[int]
+) -> None:
     host, port, key = server
     reader, writer = await asyncio.open_connection(host, port)
     for body in cycle(bodies):

@@ -22,7 +22,11 @@ def generator() -> str:
 def run_load(address: Address, bodies: Path, *, key: str, clients: int, seconds: int) -> Json:
     """`requests`, `seconds`, `errors`, `p50`, `p95`, `p99`, `max` (ms) of that many clients for that long."""
     finished = subprocess.run(  # noqa: S603 — our own arguments
-        _command(address, bodies, key, clients, seconds), capture_output=True, text=True, check=False, timeout=seconds + 60
+        _command(address, bodies, key, clients=clients, seconds=seconds),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds + 60,
     )
     lines = [line for line in finished.stdout.splitlines() if line.startswith("RESULT ")]
     if finished.returncode or not lines:
@@ -30,7 +34,7 @@ def run_load(address: Address, bodies: Path, *, key: str, clients: int, seconds:
     return json.loads(lines[0].removeprefix("RESULT "))
 
 
-def _command(address: Address, bodies: Path, key: str, clients: int, seconds: int) -> Sequence[str]:
+def _command(address: Address, bodies: Path, key: str, *, clients: int, seconds: int) -> Sequence[str]:
     if wrk := shutil.which("wrk"):
         load = ["-t", "1", "-c", str(clients), "-d", f"{seconds}s", "--timeout", "30s", "-s", str(HERE / "search.lua")]
         return [wrk, *load, address.url, "--", str(bodies), key]

@@ -203,7 +203,7 @@ class Projector:
                     index.id, _Batch(collection=collection_of(index), upserts={}, deletes=set(), last=change)
                 )
                 batch.last = change
-                await _fold(tx, batch, change, index, live)
+                await _fold(tx, batch, change, index=index, live=live)
                 rows += change.chunks
             reached = change.offset
             if rows >= ROWS_PER_BATCH:
@@ -290,7 +290,9 @@ def collection_of(index: IndexRecord) -> Collection:
     )
 
 
-async def _fold(tx: Transaction, batch: _Batch, change: Change, index: IndexRecord, live: Mapping[int, DocumentRecord]) -> None:
+async def _fold(
+    tx: Transaction, batch: _Batch, change: Change, *, index: IndexRecord, live: Mapping[int, DocumentRecord]
+) -> None:
     keys = range(key_of(change.version_id, 0), key_of(change.version_id, 0) + change.chunks)
     if change.op == "retract":
         for key in keys:

@@ -115,7 +115,7 @@ class Indexing:
             await items.replace_held(tx, job_id, upload.id)
             await self._check_size(tx, job_id, upload)
             index = await indexes.get(tx, job.index)
-            row = await self._held(tx, index, await jobs.spec(tx, job_id), upload, blob)
+            row = await self._held(tx, index, upload, spec=await jobs.spec(tx, job_id), blob=blob)
             await items.add(tx, job_id, [row], index_id=index.id, lane=LANE_BULK, at=self._clock.now())
             return await items.of_document(tx, job_id, upload.id)
 
@@ -280,7 +280,7 @@ class Indexing:
                 f"job {job_id} would hold {size + upload.size} bytes; the limit is {self._limits.job_bytes_max}",
             )
 
-    async def _held(self, tx: Transaction, index: IndexRecord, spec: SpecValues, upload: Upload, blob: Blob) -> NewItem:
+    async def _held(self, tx: Transaction, index: IndexRecord, upload: Upload, *, spec: SpecValues, blob: Blob) -> NewItem:
         """The item of an uploaded file: held for the start, or done when it is what is live already."""
         wanted = replace(self._sources.wanted(spec), media_type=upload.media_type)
         current = await documents.find(tx, index.id, upload.id)

@@ -126,6 +126,7 @@ def indexes_list(url: Url = None, data: Data = None) -> None:
 @indexes.command("create")
 def indexes_create(
     name: str,
+    *,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     language: Annotated[str, typer.Option(help="Of its keyword search: a Snowball language, cjk, or none.")] = "english",
     url: Url = None,

@@ -82,7 +82,7 @@ class _Running:
             key = _idempotency_key(request) if self._operation.once else None
             slot = None if key is None else (identity.tenant, identity.key_id, _route(request), key)
             with self._in_flight.hold(slot):
-                replayed = await self._replay(services, identity, request, key, received)
+                replayed = await self._replay(services, identity, request, key=key, received=received)
                 if replayed is not None:
                     return replayed
                 caller = identity.caller(
@@ -114,7 +114,7 @@ class _Running:
         return Once(key=key, route=_route(request), digest=_digest(request, received), encode=encode)
 
     async def _replay(
-        self, services: Services, identity: Identity, request: Request, key: str | None, received: Received[object]
+        self, services: Services, identity: Identity, request: Request, *, key: str | None, received: Received[object]
     ) -> Response | None:
         if key is None:
             return None

@@ -153,7 +153,7 @@ def _questions(sample: Vector, chance: np.random.Generator) -> Vector:
     return picked / np.maximum(np.linalg.norm(picked, axis=1, keepdims=True), 1e-9)
 
 
-def calibrate(raw: Any, slots: Slots, questions: Vector, similarities: Vector, *, recall_min: float) -> Probes:  # noqa: ANN401
+def calibrate(raw: Any, slots: Slots, questions: Vector, similarities: Vector, *, recall_min: float) -> Probes:  # noqa: ANN401  # faiss has no types
     """The fewest probes, a power of two, that reach the recall at each share, over random rows of that share."""
     chance = np.random.default_rng(0)
     lists, probes, measured = int(raw.nlist), 1, list[tuple[float, int]]()
@@ -164,13 +164,13 @@ def calibrate(raw: Any, slots: Slots, questions: Vector, similarities: Vector, *
         best = np.argpartition(-similarities[:, passing], _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]
         truth: Sequence[set[int]] = [set(row) for row in slots[passing[best]].tolist()]
         selector = Selector(BitMap(slots[passing].astype(np.uint32)), int(slots.max()) + 1)
-        while probes < lists and _recall(raw, questions, truth, probes, selector) < recall_min:
+        while probes < lists and _recall(raw, questions, truth, probes=probes, selector=selector) < recall_min:
             probes = min(2 * probes, lists)
         measured.append((share, probes))
     return Probes(tuple(measured))
 
 
-def _recall(raw: Any, questions: Vector, truth: Sequence[set[int]], probes: int, selector: Selector) -> float:  # noqa: ANN401
+def _recall(raw: Any, questions: Vector, truth: Sequence[set[int]], *, probes: int, selector: Selector) -> float:  # noqa: ANN401  # faiss has no types
     parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector.raw)
     ids: NDArray[np.int64] = raw.search(questions, _NEIGHBOURS, params=parameters)[1]
     shared = sum(len(wanted.intersection(row)) for wanted, row in zip(truth, ids.tolist(), strict=True))
