@@ -53,8 +53,9 @@ async def remember(tx: Transaction, caller: Caller, answer: object) -> None:
             created_at=datetime.now(UTC),
         )
         .on_conflict_do_nothing()
+        .returning(idempotency.c.key)
     )
-    if kept.rowcount == 0:
+    if kept.first() is None:
         raise Conflict(
             "idempotency.in_progress",
             f"a request with the Idempotency-Key {once.key[:80]!r} is being answered; repeat it in a moment for its answer",

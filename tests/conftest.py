@@ -3,8 +3,10 @@
 import pytest
 
 from tests.support.embedding import embedder, model_cache
+from tests.support.postgres import postgres_server, postgres_url
+from tests.support.stores import sqlite_store, store
 
-__all__ = ["embedder", "model_cache"]
+__all__ = ["embedder", "model_cache", "postgres_server", "postgres_url", "sqlite_store", "store"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
