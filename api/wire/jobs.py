@@ -181,7 +181,7 @@ def _check_source(source: SourceIn) -> None:
             "/source/kind", "sources of the kind 'uri' do not exist in this version; use upload, directory or jsonl"
         )
     if (source.uri is None) != (source.kind == "upload"):
-        needs = "takes no uri" if source.kind == "upload" else "needs a uri: a path below a directory of MNEMIC_INGEST__ROOTS"
+        needs = "takes no uri" if source.kind == "upload" else "needs a uri: a path below a directory of MNEMIC_INGEST_ROOTS"
         raise _unsupported("/source/uri", f"a source of the kind {source.kind!r} {needs}", code="request.invalid_source")
 
 

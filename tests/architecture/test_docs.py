@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from api.faults import status_of
 from api.http.app import OPERATIONS
 from api.settings import FOREIGN, setting_names
 from core.errors import Fault, Limited, Unavailable
@@ -65,7 +66,7 @@ def test_every_operation_is_documented_with_its_grant() -> None:
 
 
 def test_messages_name_only_settings_that_exist() -> None:
-    known = {*setting_names(), *FOREIGN}
+    known = {*setting_names(), *FOREIGN, *(name.partition("__")[0] for name in setting_names())}
     named = {(source.path, name) for source in sources(*ROOMS) for name in re.findall(r"MNEMIC_[A-Z_]*[A-Z]", source.text)}
     assert {f"{path}: {name}" for path, name in named if name not in known and not name.startswith("MNEMIC_TEST")} == set()
 
@@ -78,6 +79,18 @@ def test_every_fault_code_is_documented_and_every_documented_one_exists() -> Non
     assert {code for code in raised - patterns if code not in documented} == set()
     assert {code for code in patterns if not any(re.fullmatch(code, one) for one in documented)} == set()
     assert {one for one in documented - raised if not any(re.fullmatch(code, one) for code in patterns)} == set()
+
+
+def test_every_documented_status_is_that_of_its_fault() -> None:
+    text = (ROOT / "docs/reference/faults.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \| (\d{3}) \|", text, re.MULTILINE))
+    kinds = {kind.__name__: kind for kind in (*Fault.__subclasses__(), Limited, Unavailable)}
+    statuses: dict[str, set[str]] = {}
+    for source in sources(*ROOMS):
+        for call in source.calls:
+            for code in code_of(call.args[0]) if callee(call) in kinds and call.args else ():
+                statuses.setdefault(code, set()).add(str(status_of(kinds[callee(call)])[0]))
+    assert {code: told for code, told in documented.items() if told not in statuses.get(code, {told})} == {}
 
 
 def test_every_trouble_that_openapi_promises_can_happen() -> None:
@@ -107,13 +120,13 @@ def codes() -> Iterator[str]:
 def fault_kinds() -> set[str]:
     """The names of the fault classes, those of the rooms included."""
     kinds = {kind.__name__ for kind in (Fault, *Fault.__subclasses__(), Limited, Unavailable)}
-    classes = [node for source in sources(*ROOMS) for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for source in sources(*ROOMS) for node in source.nodes if isinstance(node, ast.ClassDef)]
     return kinds | {node.name for node in classes if {dotted(base).split(".")[-1] for base in node.bases} & kinds}
 
 
 def own_codes(source: Source, kinds: set[str]) -> Iterator[str]:
     """The codes that fault classes give themselves."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef) and node.name in kinds:
             for call in ast.walk(node):
                 if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__" and call.args:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.tree import ROOMS, ROOT, sources
 
 # Parts of a declared package that come under a name of their own.
-CAME_WITH = {"starlette": "fastapi", "pydantic-core": "pydantic"}
+CAME_WITH = {"starlette": "fastapi", "uvloop": "uvicorn", "pydantic-core": "pydantic"}
 
 
 @pytest.mark.timeout(60)
