@@ -3,7 +3,7 @@ closed in reverse. Which backend a seam gets is api/backends.py; no request is a
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from engines.port import SearchEngine
 from indexing.catalog import Catalog, VectorSpace
 from indexing.chunking import CHUNKER_SIGNATURE
 from indexing.expansion import Expansion
+from indexing.housekeeping import Housekeeper
 from indexing.parsing.pool import ParserPool
 from indexing.parsing.registry import PARSER_SIGNATURE
 from indexing.pipeline import Pipeline, PipelineLimits
@@ -129,13 +130,13 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         clock=clock,
         spool=foundation.folder.spool(),
     )
-    return services, Workers({"pipeline": ingestion.pipeline.run, "projector": projector.run}, clock)
+    return services, Workers(ingestion.work | {"projector": projector.run}, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ingestion:
     indexing: Indexing
-    pipeline: Pipeline
+    work: dict[str, Callable[[], Awaitable[None]]]
 
 
 @asynccontextmanager
@@ -179,7 +180,8 @@ async def _ingestion(
             projector=projector,
             signature=signature,
         )
-        yield _Ingestion(indexing=indexing, pipeline=pipeline)
+        housekeeper = Housekeeper(db=database, blobs=blobs, clock=clock)
+        yield _Ingestion(indexing=indexing, work={"pipeline": pipeline.run, "housekeeper": housekeeper.run})
 
 
 def _disk(folder: Path) -> str | None:
