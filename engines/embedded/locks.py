@@ -23,6 +23,11 @@ class ReadWriteLock:
         self._writing = False
         self._writers_waiting = 0
 
+    @property
+    def contended(self) -> bool:
+        """Whether a writer waits."""
+        return self._writers_waiting > 0
+
     @contextmanager
     def reading(self) -> Generator[None]:
         with self._turn:

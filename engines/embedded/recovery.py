@@ -74,6 +74,7 @@ def _keyword(collection: Collection, folder: Path, manifest: Manifest, tuning: T
         stamp, rows = keyword.stamp, keyword.view().rows
     except ValueError as error:
         raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} cannot be read: {error}") from error
-    if stamp < manifest.stamp or (stamp == manifest.stamp and rows != manifest.rows):
-        raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} is older than the snapshot beside it")
+    same = rows == manifest.rows and all((folder / name).is_file() for name in manifest.text_digests)
+    if stamp < manifest.stamp or (stamp == manifest.stamp and not same):
+        raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} is not the one of the snapshot beside it")
     return keyword
