@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from core.errors import Fault, Unavailable
 from core.ids import TenantId
+from storage.sqlite import connect
 
 READERS_MAX = 8
 BUSY_TIMEOUT_S = 30
@@ -200,7 +201,7 @@ def _sqlite(url: str, *, write: bool) -> AsyncEngine:
         pool_size=1 if write else READERS_MAX,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_S,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None, "async_creator_fn": connect},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
