@@ -15,8 +15,8 @@ TARGET = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
 _HEAD = f"""# Settings
 
 Environment variables, read once at the start. Nothing set is SQLite, the embedded engine and the local ONNX model, all under
-`./mnemic-data`. `__` steps into a group. A name that starts with `{PREFIX}` and is not here stops the start, with the nearest valid
-name named. Written by `python -m api.settings_reference`; do not edit.
+`./mnemic-data`. `__` steps into a group. A name that starts with `{PREFIX}` and is not here stops the start, with the nearest
+valid name named. Written by `python -m api.settings_reference`; do not edit.
 
 | name | default | values | meaning |
 | --- | --- | --- | --- |

@@ -20,7 +20,7 @@ Principal = NewType("Principal", str)
 DEFAULT_TENANT = TenantId("default")
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,128}")
-_PRINCIPAL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}:[^\s,]{1,220}")
+_PRINCIPAL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}:[^\s,\x00-\x1f\x7f]{1,220}")
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts like the number, no look-alikes
 _TIME_DIGITS = 10
 _RANDOM_DIGITS = 12

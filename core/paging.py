@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from core.errors import Invalid
 from core.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 
+_NUMBER_DIGITS_MAX = 18  # fits 63 bits
+
 Item = TypeVar("Item")
 
 
@@ -26,6 +28,14 @@ class PageRequest:
             raise Invalid("paging.invalid_limit", f"limit is {wanted}; it must be 1 to {PAGE_LIMIT_MAX}")
         return cls(after=None if cursor is None else _decode(cursor), limit=wanted)
 
+    def after_number(self, start: int) -> int:
+        """The last row already seen of a list that is sorted by number, `start` before the first; or Invalid."""
+        if self.after is None:
+            return start
+        if not (self.after.isascii() and self.after.isdecimal() and len(self.after) <= _NUMBER_DIGITS_MAX):
+            raise _invalid(self.after)
+        return int(self.after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Item]):
@@ -41,6 +51,13 @@ class Page(Generic[Item]):
 
 def _decode(cursor: str) -> str:
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        after = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError) as flaw:
-        raise Invalid("paging.invalid_cursor", f"cursor {cursor[:40]!r} is not one that this service gave") from flaw
+        raise _invalid(cursor) from flaw
+    if "\0" in after:  # no key holds one, and Postgres takes none
+        raise _invalid(cursor)
+    return after
+
+
+def _invalid(cursor: str) -> Invalid:
+    return Invalid("paging.invalid_cursor", f"cursor {cursor[:40]!r} is not one that this service gave")

@@ -177,13 +177,17 @@ async def publish(
 
 
 async def change_envelope(
-    tx: Transaction, document: DocumentRecord, *, number: int, envelope: Envelope, at: datetime
+    tx: Transaction, document: DocumentRecord, *, number: int | None, envelope: Envelope, at: datetime
 ) -> DocumentRecord | None:
-    """Publishes the live version again under another envelope; None when a higher number was faster."""
+    """Publishes the live version again under another envelope; None when a higher number was faster.
+
+    `number` None changes what is live without overtaking the submits that wait behind it.
+    """
     current = await _lock(tx, document.row_id)
-    if current.live_number >= number or current.live_version_id is None:
+    if current.live_version_id is None or (number is not None and current.live_number >= number):
         return None
-    changed = await _change(tx, current, **_envelope(envelope), live_number=number, updated_at=at)
+    live_number = current.live_number if number is None else number
+    changed = await _change(tx, current, **_envelope(envelope), live_number=live_number, updated_at=at)
     _record_publish(tx, changed)
     return changed
 
@@ -226,7 +230,7 @@ async def mark_failed(tx: Transaction, document: DocumentRecord) -> None:
 
 async def version_page(tx: Transaction, document: DocumentRecord, request: PageRequest) -> Page[VersionRecord]:
     """The published versions, oldest first."""
-    after = int(request.after) if request.after and request.after.isdigit() else 0
+    after = request.after_number(0)
     statement = (
         select(versions)
         .where(versions.c.tenant == tx.tenant, versions.c.document_id == document.row_id, versions.c.version > after)

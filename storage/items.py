@@ -197,7 +197,7 @@ async def finish(
 
 
 async def page(tx: Transaction, job_id: JobId, request: PageRequest, *, state: ItemState | None) -> Page[ItemRecord]:
-    after = int(request.after) if request.after and request.after.isdigit() else 0
+    after = request.after_number(0)
     statement = select(items).where(
         items.c.tenant == tx.tenant, items.c.job_id == job_id, items.c.id > after, items.c.kind != "expand"
     )

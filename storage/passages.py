@@ -85,7 +85,7 @@ async def around(tx: Transaction, keys: Sequence[int], reach: int) -> Mapping[in
 
 async def page(tx: Transaction, version_id: int, request: PageRequest) -> Page[ChunkRecord]:
     """A version's chunks in order."""
-    after = int(request.after) if request.after and request.after.isdigit() else key_of(version_id, 0) - 1
+    after = request.after_number(key_of(version_id, 0) - 1)
     statement = select(*_columns()).where(chunks.c.tenant == tx.tenant, chunks.c.version_id == version_id)
     statement = statement.where(chunks.c.key > after, chunks.c.key <= key_of(version_id, (1 << CHUNK_ORDINAL_BITS) - 1))
     rows = (await tx.execute(statement.order_by(chunks.c.key).limit(request.limit + 1))).mappings().all()

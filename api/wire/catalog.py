@@ -76,7 +76,7 @@ class Version(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionList(Wire):
-    """A page of versions, newest first."""
+    """A page of versions."""
 
     items: tuple[Version, ...]
     next_cursor: str | None

@@ -1,6 +1,5 @@
 """Documents on the wire as they are submitted, patched and deleted. How they are read back is api/wire/catalog.py."""
 
-import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.wire.schema import METADATA_SCHEMA, Shape, Wire, absent_or, pointing
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Shape, Wire, absent_or, pointing
 from core.errors import FieldError, Invalid, TooLarge
 from core.filters import Filter
 from core.ids import DocumentId, Principal, check_document_id
@@ -27,7 +26,7 @@ from indexing.types import (
 )
 
 Acl = tuple[str, ...] | None
-Title = Annotated[str, Field(max_length=TITLE_CHARACTERS_MAX)]
+Title = Annotated[str, Field(max_length=TITLE_CHARACTERS_MAX), NO_NUL]
 AclField = Annotated[Acl | Kept, absent_or(Acl)]
 TitleField = Annotated[Title | Kept | None, absent_or(Title | None)]
 MetadataField = Annotated[dict[str, object] | Kept, absent_or(Annotated[dict[str, object], METADATA_SCHEMA])]
@@ -42,8 +41,8 @@ class DocumentIn(Wire):
     text: str | None = None
     content_base64: str | None = None
     title: Title | None = None
-    media_type: Annotated[str, Field(max_length=255)] | None = None
-    source_uri: Annotated[str, Field(max_length=URI_CHARACTERS_MAX)] | None = None
+    media_type: Annotated[str, Field(max_length=255), NO_NUL] | None = None
+    source_uri: Annotated[str, Field(max_length=URI_CHARACTERS_MAX), NO_NUL] | None = None
     metadata: Annotated[dict[str, object], METADATA_SCHEMA] = field(default_factory=dict[str, object])
     acl: AclField = field(default_factory=lambda: KEPT)
     occurred_at: AwareDatetime | None = None
@@ -131,7 +130,11 @@ def acl_of(raw: Acl | Kept, limits: Limits, at: str = "/acl") -> tuple[Principal
 
 def metadata_of(raw: Mapping[str, object], limits: Limits, at: str = "/metadata") -> Metadata:
     with pointing(at):
-        return check_metadata(raw, limits)
+        metadata = check_metadata(raw, limits)
+        for key, value in metadata.items():
+            if any(isinstance(one, str) and "\0" in one for one in (value if isinstance(value, tuple) else (value,))):
+                raise Invalid("metadata.invalid_value", f"metadata {key!r} holds a NUL character, which no store can keep")
+        return metadata
 
 
 def document_id(raw: str, at: str) -> DocumentId:
@@ -214,8 +217,10 @@ def _within(content: bytes, limit: int, at: str) -> bytes:
 
 def _decoded(text: str, at: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as flaw:
+        if len(text) % 4:
+            raise ValueError("its length is no multiple of 4")  # noqa: TRY301  # the decoder passes excess padding
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as flaw:
         detail = f"is no base64 (RFC 4648, with padding, without line breaks): {flaw}"
         raise Invalid("documents.invalid_base64", f"{at} {detail}", errors=(FieldError(pointer=at, detail=detail),)) from None
 

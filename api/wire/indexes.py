@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from api.wire.documents import Acl, acl_of
-from api.wire.schema import Wire
+from api.wire.schema import NO_NUL, Wire
 from core.filters import RangeKind
 from core.limits import Limits
 from core.paging import Page
@@ -41,7 +41,7 @@ class ProfileIn(Wire):
 class IndexIn(Wire):
     """The definition of an index. `default_acl` null is all of the tenant; `profile` absent keeps, or takes the default."""
 
-    description: Annotated[str, Field(max_length=2_000)] = ""
+    description: Annotated[str, Field(max_length=2_000), NO_NUL] = ""
     default_acl: Acl = None
     profile: ProfileIn | None = None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.documents import AclField, Problem, acl_of, metadata_of, problem
-from api.wire.schema import METADATA_SCHEMA, Wire
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Wire
 from core.errors import FieldError, Invalid
 from core.limits import Limits
 from core.paging import Page
@@ -29,7 +29,7 @@ class SourceIn(Wire):
     """Where the documents come from. `uri` is a path below an allowed root, for `directory` and `jsonl`."""
 
     kind: Literal["upload", "directory", "jsonl", "uri"]
-    uri: Annotated[str, Field(max_length=4_096)] | None = None
+    uri: Annotated[str, Field(max_length=4_096), NO_NUL] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ class JobIn(Wire):
 
     source: SourceIn
     mode: Literal["upsert", "sync"] = "upsert"
-    include: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)] = ("**/*",)
-    prefix: Annotated[str, Field(max_length=512)] = ""
+    include: Annotated[tuple[Annotated[str, NO_NUL], ...], Field(min_length=1, max_length=64)] = ("**/*",)
+    prefix: Annotated[str, Field(max_length=512), NO_NUL] = ""
     acl: AclField = field(default_factory=lambda: KEPT)
     metadata: Annotated[dict[str, object], METADATA_SCHEMA] = field(default_factory=dict[str, object])
 

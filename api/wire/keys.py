@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.wire.schema import Wire
+from api.wire.schema import NO_NUL, Wire
 from core.paging import Page
 from storage.records import KeyRecord
 
@@ -19,7 +19,7 @@ class KeyIn(Wire):
 
     subject: str
     grants: Annotated[tuple[GrantName, ...], Field(min_length=1, max_length=5)]
-    name: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[str, Field(max_length=200), NO_NUL] = ""
     principals: Annotated[tuple[str, ...], Field(max_length=64)] = field(default=())
     expires_at: AwareDatetime | None = None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import ConfigDict, GetPydanticSchema, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import ConfigDict, Field, GetPydanticSchema, TypeAdapter, ValidationError, WithJsonSchema
 
 from core.errors import FieldError, Invalid, TooLarge
 
@@ -59,6 +59,9 @@ def absent_or(kind: object) -> Any:  # noqa: ANN401  # the marker of an Annotate
     return GetPydanticSchema(lambda _source, handler: handler.generate_schema(kind))
 
 
+# Text that every store can hold: Postgres has no NUL.
+NO_NUL = Field(pattern="^[^\\x00]*$")
+
 # What clients put into metadata; core.metadata checks it, this documents it.
 METADATA_SCHEMA = WithJsonSchema(
     {
@@ -92,11 +95,17 @@ def pointing(at: str) -> Generator[None]:
 
 
 def _invalid(flaws: ValidationError, part: str) -> Invalid:
-    found = flaws.errors(include_url=False, include_input=False)[:_ERRORS_MAX]
-    errors = tuple(FieldError(pointer=pointer(flaw["loc"]), detail=flaw["msg"]) for flaw in found)
+    found = flaws.errors(include_url=False, include_input=False)
+    errors = _places([FieldError(pointer=pointer(flaw["loc"]), detail=flaw["msg"]) for flaw in found])
     if found[0]["type"] == "json_invalid":
         return Invalid("request.invalid_json", f"the body is no valid JSON: {found[0]['ctx']['error']}", errors=errors)  # pyright: ignore[reportTypedDictNotRequiredAccess]  # this kind always has one
-    more = f" and {flaws.error_count() - 1} more" if flaws.error_count() > 1 else ""
+    more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
     first = errors[0]
     where = first.pointer or "the whole of it"
-    return Invalid(f"request.invalid_{part}", f"{part}: {where}: {first.detail}{more}", errors=errors)
+    return Invalid(f"request.invalid_{part}", f"{part}: {where}: {first.detail}{more}", errors=errors[:_ERRORS_MAX])
+
+
+def _places(errors: list[FieldError]) -> tuple[FieldError, ...]:
+    # An array with a wrong item is told to be too short as well, since the item does not count: only the item says why.
+    pointers = [error.pointer for error in errors]
+    return tuple(error for error in errors if not any(other.startswith(f"{error.pointer}/") for other in pointers))

@@ -37,7 +37,7 @@ from api.wire.documents import (
     selector,
     submissions,
 )
-from api.wire.schema import Shape
+from api.wire.schema import NO_NUL, Shape
 from core.caller import Grant
 from core.errors import Invalid, TooLarge
 from core.ids import DocumentId, IndexName, check_name
@@ -50,7 +50,7 @@ from storage.records import ChunkRecord, DocumentRecord, DocumentStatus, Version
 class DocumentQuery(PageQuery):
     """Documents whose id starts with `prefix`, of one status."""
 
-    prefix: str | None = None
+    prefix: Annotated[str, NO_NUL] | None = None
     status: Literal["pending", "live", "failed", "deleted"] | None = None
 
 
