@@ -43,8 +43,10 @@ class Watch:
         self.cost = Cost(wall_s=wall_s, cpu_s=cpu_s, rss_peak_bytes=self._rss_peak)
 
     def _sample(self) -> None:
-        while not self._done.wait(SAMPLE_S):
+        while True:
             self._rss_peak = max(self._rss_peak, sum(_rss(process) for process in family(self._root)))
+            if self._done.wait(SAMPLE_S):
+                break
 
 
 def cpu_seconds(root: psutil.Process) -> float:

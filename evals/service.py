@@ -3,6 +3,7 @@ reaches into the service: what is measured is what users get."""
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_S_MAX = 180  # the first start of a data folder converts the model
 STOP_S_MAX = 60
 JOB_S_MAX = 3 * 3600
-POLL_S = 0.25
+POLL_S = 0.1
 BATCH = 128
 
 Json = dict[str, object]
@@ -32,6 +33,10 @@ class Address:
     url: str
     key: str
     pid: int | None = None
+
+
+def _stop(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 class ServiceFailedError(RuntimeError):
@@ -49,10 +54,13 @@ def serve(data: Path, settings: Mapping[str, str] | None = None) -> Generator[Ad
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=ROOT)  # noqa: S603 — our own
     address = Address(url=f"http://127.0.0.1:{port}", key=key, pid=process.pid)
+    # A run that is told to stop takes its service along.
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
         _await_ready(address, process, log)
         yield address
     finally:
+        signal.signal(signal.SIGTERM, before)
         process.terminate()
         try:
             process.wait(STOP_S_MAX)
