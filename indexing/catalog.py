@@ -11,11 +11,11 @@ from core.ids import DocumentId, IndexName, JobId, make_id
 from core.limits import Limits
 from core.paging import Page, PageRequest
 from indexing.errors import needs_reindex, no_such_document, revision_moved
+from indexing.family import change_envelope, retract
 from indexing.profiles import ProfileRules
 from indexing.projection import Projector
-from indexing.retraction import retract
-from indexing.types import KEPT, DeleteReceipt, DeleteSelector, DocumentPatch, IndexDefinition, TextSlice
-from storage import documents, idempotency, indexes, items, jobs, passages
+from indexing.types import KEPT, DeleteReceipt, DeleteSelector, DocumentPatch, IndexDefinition, Kept, TextSlice
+from storage import documents, idempotency, indexes, items, jobs, passages, pending, tenants
 from storage.database import Database, Transaction
 from storage.items import LANE_BULK, NewItem
 from storage.records import (
@@ -121,7 +121,7 @@ class Catalog:
         """Changes the envelope of a live document; the document, and the offset from which that shows. Embeds nothing."""
         caller.require(Grant.WRITE)
         async with self._db.write(caller.tenant) as tx:
-            index, document = await _visible(tx, caller, name, document_id)
+            _, document = await _visible(tx, caller, name, document_id)
             if patch.if_revision not in {None, document.revision}:
                 raise revision_moved(f"document {document_id!r}", patch.if_revision or 0, document.revision)
             if document.live_version_id is None:
@@ -130,12 +130,14 @@ class Catalog:
                 )
             envelope = _patched(document.envelope, patch)
             if envelope != document.envelope:
-                number = (await documents.issue(tx, index.id, [document_id], self._clock.now()))[document_id]
-                changed = await documents.change_envelope(tx, document, number=number, envelope=envelope, at=self._clock.now())
-                assert changed is not None, "the number was issued in this transaction, so it is the highest"
+                changed = await change_envelope(tx, document, number=None, envelope=envelope, at=self._clock.now())
+                assert changed is not None, "it was read as live in this transaction"
                 document = changed
+            # A submit that was accepted earlier and still waits keeps its content, and gets this change too.
+            await pending.amend(tx, document, _amendment(patch))
+            head = await tenants.head(tx)
         self._projector.wake()
-        return document, tx.offset or self._projector.indexed(caller.tenant)
+        return document, tx.offset or head
 
     async def delete_document(
         self, caller: Caller, name: IndexName, document_id: DocumentId, *, if_revision: int | None
@@ -150,8 +152,9 @@ class Catalog:
             if if_revision not in {None, document.revision}:
                 raise revision_moved(f"document {document_id!r}", if_revision or 0, document.revision)
             gone = await retract(tx, index, [document], self._clock.now())
+            head = await tenants.head(tx)
         self._projector.wake()
-        return DeleteReceipt(deleted=len(gone), ids=gone, missing=(), dry_run=False, job_id=None, offset=tx.offset)
+        return DeleteReceipt(deleted=len(gone), ids=gone, missing=(), dry_run=False, job_id=None, offset=tx.offset or head)
 
     async def delete_documents(
         self, caller: Caller, name: IndexName, selector: DeleteSelector, *, dry_run: bool
@@ -254,13 +257,14 @@ class Catalog:
                 tx, index, [one for one in found.values() if one.status is not DocumentStatus.DELETED], self._clock.now()
             )
             done = dataclasses.replace(receipt, deleted=len(gone), ids=gone)
+            head = await tenants.head(tx)
 
             async def remember(offset: int | None) -> None:
-                await idempotency.remember(tx, caller, dataclasses.replace(done, offset=offset))
+                await idempotency.remember(tx, caller, dataclasses.replace(done, offset=offset or head))
 
             tx.before_commit(remember)
         self._projector.wake()
-        return dataclasses.replace(done, offset=tx.offset)
+        return dataclasses.replace(done, offset=tx.offset or head)
 
     async def _delete_by_job(
         self, caller: Caller, index: IndexRecord, ids: tuple[DocumentId, ...], receipt: DeleteReceipt
@@ -301,6 +305,13 @@ async def _select(tx: Transaction, index: IndexRecord, selector: DeleteSelector)
         chosen += [one for one in page if matches(selector.condition, one.fields(), index.profile.ranged)]
         after = page[-1].row_id
     return chosen
+
+
+def _amendment(patch: DocumentPatch) -> dict[str, object]:
+    """The patch as a change of what waiting items carry: `Wanted.payload`."""
+    metadata = patch.metadata if isinstance(patch.metadata, Kept) else dict(patch.metadata)
+    given = {"acl": patch.acl, "metadata": metadata, "title": patch.title}
+    return {name: value for name, value in given.items() if not isinstance(value, Kept)}
 
 
 def _patched(envelope: Envelope, patch: DocumentPatch) -> Envelope:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from core.clock import Clock
-from core.errors import Fault
+from core.errors import Fault, TooLarge
 from core.limits import Limits
 from indexing.deciding import Wanted
-from indexing.sources import Found, SourceRules, SpecValues
-from storage import documents, items, jobs
+from indexing.sources import Found, Position, SourceRules, SpecValues
+from storage import documents, indexes, items, jobs, pending
 from storage.blobs import Blob, Blobs
 from storage.database import Database, Transaction
 from storage.items import LANE_BULK, Claim, NewItem
@@ -34,13 +34,9 @@ class Expansion:
 
     async def run(self, claim: Claim) -> None:
         source = await asyncio.to_thread(self._sources.read, claim.payload)
-        number = 0
         while found := await asyncio.to_thread(_take, source):
-            number += len(found)
             if not await self._queue(claim, found):
                 return
-            if number > self._limits.job_files_max:
-                break
         async with self._db.write(claim.tenant) as tx:
             if await items.holds(tx, claim.id, self._owner):
                 await items.finish(tx, claim.id, state=ItemState.DONE, outcome=None)
@@ -57,6 +53,13 @@ class Expansion:
         async with self._db.write(claim.tenant) as tx:
             if not await items.holds(tx, claim.id, self._owner):
                 return False
+            number, _ = await items.size_of_job(tx, claim.job_id)
+            if number - 1 + len(found) > self._limits.job_files_max:  # the listing itself is an item
+                raise TooLarge(
+                    "indexing.job_too_large",
+                    f"the source holds more than {self._limits.job_files_max} documents, the limit of one job; "
+                    "what was found so far goes on. Make several jobs of it with `include`",
+                )
             await self._blobs.note(tx, list(blobs.values()), now)
             rows = await self._rows(tx, claim, found, blobs)
             await items.add(tx, claim.job_id, rows, index_id=claim.index_id, lane=LANE_BULK, at=now)
@@ -64,16 +67,30 @@ class Expansion:
             await items.progressed(tx, claim.id, self._owner)
         return True
 
-    async def _rows(self, tx: Transaction, claim: Claim, found: list[Found], blobs: dict[int, Blob]) -> list[NewItem]:
-        good = [one.id for one in found if one.fault is None]
-        numbers = await documents.issue_many(tx, claim.index_id, list(dict.fromkeys(good)), self._clock.now())
+    async def _rows(self, tx: Transaction, claim: Claim, found: list[Found], blobs: dict[Position, Blob]) -> list[NewItem]:
+        """An item for each. A document that comes twice gets two numbers, in order, so that its last line wins."""
+        numbers: dict[Position, int] = {}
+        waiting: list[Found] = [one for one in found if one.fault is None]
+        while waiting:
+            turn = {one.id: one for one in reversed(waiting)}  # of each document the first one that waits
+            issued = await documents.issue_many(tx, claim.index_id, list(turn), self._clock.now())
+            numbers |= {one.position: issued[one.id] for one in turn.values()}
+            waiting = [one for one in waiting if one.position not in numbers]
         rows: list[NewItem] = []
         for one in found:
             if one.fault is not None:
                 rows.append(_failed(one, one.fault))
             else:
-                rows.append(self._row(claim.payload, one, numbers[one.id], blobs.get(one.position)))
+                rows.append(self._row(claim.payload, one, numbers[one.position], blobs.get(one.position)))
+        await self._announce(tx, claim, rows)
         return rows
+
+    async def _announce(self, tx: Transaction, claim: Claim, rows: list[NewItem]) -> None:
+        index = await indexes.by_id(tx, claim.index_id)
+        assert index is not None, "an index goes after its items"
+        new = [row for row in rows if row.number is not None]
+        acls = {row.document_id: Wanted.of_payload(row.payload).envelope(None, index).acl for row in new}
+        await pending.announce(tx, index.id, acls)
 
     def _row(self, spec: SpecValues, one: Found, number: int, blob: Blob | None) -> NewItem:
         shared = self._sources.wanted(spec)

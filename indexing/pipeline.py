@@ -85,6 +85,9 @@ class Pipeline:
 
     async def run(self) -> None:
         """Claims and works until cancelled, then gives back what it holds."""
+        self._held.clear()
+        while not self._queue.empty():  # claims of a run that failed: they are given back below, like a dead one's
+            self._queue.get_nowait()
         async with self._db.system_write("a worker takes back what its dead predecessor held") as tx:
             await items.release(tx, self._owner, counted=True)
         try:
@@ -150,18 +153,22 @@ class Pipeline:
             except Fault as fault:  # two more beats fit into a lease
                 log.warning("heartbeat_failed", code=fault.code, detail=fault.message)
 
+    async def handle(self, claim: Claim) -> None:
+        """Takes one claimed item to its end, or gives it back; whatever went wrong is the item's, not the caller's."""
+        try:
+            await self._do(claim)
+            ITEMS.labels("done").inc()
+        except Fault as fault:
+            await self._fail(claim, fault)
+        except Exception:  # noqa: BLE001 -- the worker loop is a boundary: one item's bug must not end the service
+            log.exception("item_crashed", item=claim.id, job=claim.job_id)
+            fault = Corrupt("indexing.internal", f"mnemic failed on {claim.document_id!r}; see the service's log")
+            await self._fail(claim, fault)
+
     async def _work(self) -> None:
         while True:
             claim = await self._queue.get()
-            try:
-                await self._do(claim)
-                ITEMS.labels("done").inc()
-            except Fault as fault:
-                await self._fail(claim, fault)
-            except Exception:  # noqa: BLE001 -- the worker loop is a boundary: one item's bug must not end the service
-                log.exception("item_crashed", item=claim.id, job=claim.job_id)
-                fault = Corrupt("indexing.internal", f"mnemic failed on {claim.document_id!r}; see the service's log")
-                await self._fail(claim, fault)
+            await self.handle(claim)
             self._held.discard(claim.id)
             self._awake.set()
             self._projector.wake()

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.clock import Clock
 from core.errors import Conflict, Fault, Invalid, TooLarge
-from core.ids import DocumentId, check_document_id
+from core.ids import DocumentId, TenantId, check_document_id
 from core.limits import Limits
 from core.telemetry import STAGE_SECONDS
 from indexing.chunking import ChunkingParameters, indexed_text
@@ -51,6 +51,8 @@ class Processing:
         self._publisher = publisher
         self._owner = owner
         self._clock = clock
+        # Texts that some item of this worker is embedding now: another item that has them too waits for their vectors.
+        self._under_way: dict[tuple[TenantId, str, bytes], asyncio.Event] = {}
 
     async def run(self, claim: Claim) -> None:
         content, sha256 = await self._content(claim)
@@ -150,16 +152,44 @@ class Processing:
         """Sees to it that every chunk's text has a vector in the store."""
         claim, model = work.claim, work.index.model
         texts = {text_digest(text): text for text in (indexed_text(chunk, parsed.text) for chunk in parsed.chunks)}
+        missing = await self._without_vector(claim, model, list(texts))
+        while missing:
+            elsewhere = [event for digest in missing if (event := self._under_way.get((claim.tenant, model, digest)))]
+            mine = [digest for digest in missing if (claim.tenant, model, digest) not in self._under_way]
+            with self._reserved(claim, model, mine):
+                for start in range(0, len(mine), TEXTS_PER_STEP):
+                    await self._embed_step(
+                        claim, model, {digest: texts[digest] for digest in mine[start : start + TEXTS_PER_STEP]}
+                    )
+            for event in elsewhere:
+                await event.wait()
+            # Whoever had the others under way may have failed: then they are ours.
+            missing = await self._without_vector(claim, model, missing) if elsewhere else []
+
+    async def _embed_step(self, claim: Claim, model: str, texts: Mapping[bytes, str]) -> None:
+        with STAGE_SECONDS.labels("embed").time():
+            embedded = await self._embedder.embed(list(texts.values()), Purpose.PASSAGE)
+        async with self._db.write(claim.tenant) as tx:
+            await vectors.put(tx, model, dict(zip(texts, embedded, strict=True)), self._clock.now())
+            await items.progressed(tx, claim.id, self._owner)
+
+    async def _without_vector(self, claim: Claim, model: str, digests: list[bytes]) -> list[bytes]:
         async with self._db.read(claim.tenant) as tx:
-            known = await vectors.known(tx, model, list(texts))
-        missing = [digest for digest in texts if digest not in known]
-        for start in range(0, len(missing), TEXTS_PER_STEP):
-            step = missing[start : start + TEXTS_PER_STEP]
-            with STAGE_SECONDS.labels("embed").time():
-                embedded = await self._embedder.embed([texts[digest] for digest in step], Purpose.PASSAGE)
-            async with self._db.write(claim.tenant) as tx:
-                await vectors.put(tx, model, dict(zip(step, embedded, strict=True)), self._clock.now())
-                await items.progressed(tx, claim.id, self._owner)
+            known = await vectors.known(tx, model, digests)
+        return [digest for digest in digests if digest not in known]
+
+    @contextlib.contextmanager
+    def _reserved(self, claim: Claim, model: str, digests: list[bytes]) -> Generator[None]:
+        """Says that this item embeds these texts, until it has or has failed."""
+        event = asyncio.Event()
+        keys = [(claim.tenant, model, digest) for digest in digests]
+        self._under_way |= dict.fromkeys(keys, event)
+        try:
+            yield
+        finally:
+            for key in keys:
+                del self._under_way[key]
+            event.set()
 
     async def _attachments(self, work: Work, parsed: ParsedFile) -> Sequence[Attachment]:
         """The children of a parsed file under ids of their own, their contents made safe."""

@@ -173,6 +173,10 @@ class Projector:
                 return
             batches, done = await self._collect(tx, todo, progress)
         for batch in batches:
+            if batch.collection.index_id not in progress.already:
+                # New here; what lies in its place can only be of another history, from before a restore.
+                await self._engine.drop(batch.collection)
+                progress.already[batch.collection.index_id] = 0
             await self._engine.apply(
                 batch.collection,
                 upserts=list(batch.upserts.values()),
@@ -222,6 +226,8 @@ class Projector:
         start = head
         for index in live:
             at, last = await self._state(index)
+            if last is None:
+                await self._engine.drop(collection_of(index))
             if last is None or at >= last.offset:
                 progress.already[index.id] = at
                 continue

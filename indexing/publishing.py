@@ -9,15 +9,15 @@ from core.errors import Fault
 from core.ids import DocumentId
 from indexing.chunking import indexed_text
 from indexing.deciding import Course, Wanted, course_of_content
+from indexing.family import change_envelope, inherited, retract
 from indexing.parsing.wire import ParsedFile
-from indexing.retraction import retract
-from storage import documents, indexes, items, jobs, passages, vectors
+from storage import documents, indexes, items, jobs, passages, pending, vectors
 from storage.blobs import Blob, Blobs
 from storage.database import Database, Transaction
 from storage.documents import Content
 from storage.items import LANE_BULK, Claim, NewItem
 from storage.passages import NewChunk
-from storage.records import DocumentRecord, DocumentStatus, IndexRecord, ItemState, JobState, Outcome
+from storage.records import DocumentRecord, DocumentStatus, Envelope, IndexRecord, ItemState, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Publisher:
                 tx,
                 document,
                 number=claim.number,
-                envelope=work.wanted.envelope(document, work.index),
+                envelope=await self._envelope(tx, work, document),
                 content=_content(work, parsed, content_sha256, claim.payload.get("parent")),
                 at=self._clock.now(),
             )
@@ -77,7 +77,7 @@ class Publisher:
                 return True
             published, version_id = flipped
             await passages.add(tx, document_id=document.row_id, version_id=version_id, rows=chunks)
-            await self._attach(tx, work, attachments)
+            await self._attach(tx, work, published, attachments)
             outcome = Outcome.CREATED if document.live_version_id is None else Outcome.UPDATED
             await self._finish(tx, claim, outcome, published)
         return True
@@ -89,14 +89,12 @@ class Publisher:
             if not await items.holds(tx, claim.id, self._owner):
                 return False
             document = await self._current(tx, work)
-            envelope = work.wanted.envelope(document, work.index)
+            envelope = await self._envelope(tx, work, document)
             course = course_of_content(document, digest=work.digest, envelope=envelope)
             outcome = Outcome.UNCHANGED
             if course is not Course.UNCHANGED:
                 assert claim.number is not None
-                changed = await documents.change_envelope(
-                    tx, document, number=claim.number, envelope=envelope, at=self._clock.now()
-                )
+                changed = await change_envelope(tx, document, number=claim.number, envelope=envelope, at=self._clock.now())
                 outcome, document = (Outcome.SKIPPED, document) if changed is None else (Outcome.UPDATED, changed)
             elif claim.number is not None:
                 await documents.settle(tx, document, number=claim.number)
@@ -122,7 +120,7 @@ class Publisher:
         async with self._db.write(claim.tenant) as tx:
             if not await items.holds(tx, claim.id, self._owner):
                 return
-            await retract(tx, work.index, [work.document], self._clock.now())
+            await retract(tx, work.index, [work.document], self._clock.now(), number=claim.number)
             await items.finish(
                 tx, claim.id, state=ItemState.DONE, outcome=Outcome.SKIPPED, code=fault.code, detail=fault.message
             )
@@ -139,10 +137,6 @@ class Publisher:
             document = await documents.find(tx, claim.index_id, claim.document_id)
             if document is not None:
                 await documents.mark_failed(tx, document)
-            if claim.kind == "expand":  # the rest of the source was never seen: the job as a whole has failed
-                await items.cancel_unfinished(tx, claim.job_id)
-                error = (fault.code, fault.message)
-                await jobs.move(tx, claim.job_id, to=JobState.FAILED, among=jobs.UNFINISHED, at=self._clock.now(), error=error)
             await jobs.finish_if_done(tx, claim.job_id, self._clock.now())
 
     async def delete(self, claim: Claim) -> None:
@@ -154,7 +148,7 @@ class Publisher:
             document = await documents.find(tx, claim.index_id, claim.document_id)
             gone: tuple[DocumentId, ...] = ()
             if index is not None and document is not None and document.status is not DocumentStatus.DELETED:
-                gone = await retract(tx, index, [document], self._clock.now())
+                gone = await retract(tx, index, [document], self._clock.now(), number=claim.number)
             outcome = Outcome.DELETED if gone else Outcome.SKIPPED
             await items.finish(tx, claim.id, state=ItemState.DONE, outcome=outcome)
             await jobs.finish_if_done(tx, claim.job_id, self._clock.now())
@@ -164,24 +158,35 @@ class Publisher:
         assert document is not None, "document rows stay until their index goes, and its items go first"
         return document
 
-    async def _attach(self, tx: Transaction, work: Work, attachments: Sequence[Attachment]) -> None:
+    async def _envelope(self, tx: Transaction, work: Work, document: DocumentRecord) -> Envelope:
+        """What surrounds the document now: the item may have been amended since it was read, an attachment's parent changed."""
+        payload = await pending.payload(tx, work.claim.id)
+        wanted = Wanted.of_payload(payload)
+        if "parent" in payload:
+            parent = await documents.find(tx, work.index.id, payload["parent"])
+            if parent is not None and parent.live_version_id is not None:
+                return inherited(parent, wanted.title)
+        return wanted.envelope(document, work.index)
+
+    async def _attach(self, tx: Transaction, work: Work, parent: DocumentRecord, attachments: Sequence[Attachment]) -> None:
         """Queues what came attached, and deletes what no longer does."""
         now = self._clock.now()
         kept = {attachment.id for attachment in attachments}
-        former = await documents.children(tx, work.index.id, work.document.id)
+        former = await documents.children(tx, work.index.id, parent.id)
         await retract(tx, work.index, [child for child in former if child.id not in kept], now)
         if not attachments:
             return
         numbers = await documents.issue_many(tx, work.index.id, list(kept), now)
         await self._blobs.note(tx, [attachment.blob for attachment in attachments], now)
-        inherited = {**work.wanted.payload(), "title": None, "parent": work.document.id}
+        await pending.announce(tx, work.index.id, dict.fromkeys(kept, parent.envelope.acl), parent=parent.id)
+        payload = {**Wanted().payload(), "parent": parent.id}
         rows = [
             NewItem(
                 document_id=attachment.id,
                 number=numbers[attachment.id],
                 content_sha256=attachment.blob.sha256,
                 size=attachment.blob.size,
-                payload={**inherited, "media_type": attachment.media_type or None},
+                payload={**payload, "media_type": attachment.media_type or None},
             )
             for attachment in attachments
         ]

@@ -5,20 +5,22 @@ from dataclasses import dataclass, replace
 
 from core.caller import Caller, Grant
 from core.clock import Clock
-from core.errors import Conflict, TooLarge
+from core.errors import Conflict, Fault, TooLarge
 from core.ids import DocumentId, IndexName, JobId, make_id
 from core.limits import Limits
 from core.paging import Page, PageRequest
 from indexing.deciding import Course, Wanted, content_digest, decide
 from indexing.errors import no_such_job
+from indexing.family import change_envelope
 from indexing.pipeline import Pipeline
 from indexing.projection import Projector
 from indexing.sources import SourceRules, SpecValues
 from indexing.types import JobRequest, SourceKind, Submission, SubmitAnswer, SubmitResult, Upload, Wait
-from storage import documents, idempotency, indexes, items, jobs, tenants
+from storage import documents, idempotency, indexes, items, jobs, pending, tenants
 from storage.blobs import Blob, Blobs
 from storage.database import Database, Transaction
-from storage.items import LANE_BULK, LANE_DIRECT, NewItem
+from storage.indexes import no_such_index
+from storage.items import LANE_BULK, LANE_DIRECT, Claim, NewItem
 from storage.records import DocumentRecord, IndexRecord, ItemRecord, ItemState, JobKind, JobRecord, JobState, Outcome
 
 
@@ -127,6 +129,9 @@ class Indexing:
             job = await self._open(tx, job_id)
             held = await items.held(tx, job_id)
             numbers = await documents.issue_many(tx, job.index_id, [document for _, document in held], now)
+            index = await indexes.get(tx, job.index)
+            acl = self._sources.wanted(await jobs.spec(tx, job_id)).envelope(None, index).acl
+            await pending.announce(tx, index.id, dict.fromkeys(numbers, acl))
             await items.queue_held(tx, [(item, numbers[document]) for item, document in held], now)
             await jobs.move(tx, job_id, to=JobState.QUEUED, among=(JobState.OPEN,), at=now)
             await jobs.finish_if_done(tx, job_id, now)
@@ -138,9 +143,13 @@ class Indexing:
     async def submit_files(self, caller: Caller, name: IndexName, uploads: Sequence[Upload], request: JobRequest) -> JobRecord:
         """A job from files that came in one request."""
         job = await self.open_job(replace(caller, once=None), name, request)
-        for upload in uploads:
-            await self.add_file(caller, job.id, upload)
-        return await self.start(caller, job.id)
+        try:
+            for upload in uploads:
+                await self.add_file(caller, job.id, upload)
+            return await self.start(caller, job.id)
+        except Fault:  # the request is refused as a whole: nobody knows of the job, so nobody would ever end it
+            await self.cancel(replace(caller, once=None), job.id)
+            raise
 
     async def job(self, caller: Caller, job_id: JobId) -> JobRecord:
         caller.require(Grant.READ)
@@ -167,7 +176,12 @@ class Indexing:
             job = await self._found(tx, job_id)
             if job.state.final:
                 raise Conflict("indexing.job_ended", f"job {job_id} is {job.state} already; there is nothing to cancel")
+            if job.kind is JobKind.DELETE_INDEX:
+                raise Conflict(
+                    "indexing.cannot_cancel", f"job {job_id} removes the deleted index {job.index!r}; it will end by itself"
+                )
             await items.cancel_unfinished(tx, job_id)
+            await pending.abandon(tx, job_id)
             await jobs.move(tx, job_id, to=JobState.CANCELLED, among=jobs.UNFINISHED, at=now)
             job = await jobs.get(tx, job_id, now)
             await idempotency.remember(tx, caller, job)
@@ -179,15 +193,18 @@ class Indexing:
         now = self._clock.now()
         async with self._db.write(caller.tenant) as tx:
             job = await self._found(tx, job_id)
-            failed = await items.failed_of_job(tx, job_id)
+            failed = [item for item in await items.failed_of_job(tx, job_id) if _repeatable(item)]
             if not job.state.final or not failed:
                 raise Conflict(
                     "indexing.nothing_to_retry",
-                    f"job {job_id} is {job.state} with {len(failed)} failed items; only an ended job that has some is retried",
+                    f"job {job_id} is {job.state} with {len(failed)} failed items that could be tried again; "
+                    "only an ended job that has some is retried",
                 )
-            index = await indexes.get(tx, job.index)
-            again = [item.document_id for item in failed if item.kind == "document"]
-            numbers = await documents.issue_many(tx, index.id, again, now)
+            again = [item.document_id for item in failed if item.number is not None]
+            index = await indexes.by_id(tx, job.index_id)
+            if again and (index is None or index.deleting):  # another one may have taken its name
+                raise no_such_index(job.index)
+            numbers = await documents.issue_many(tx, job.index_id, again, now)
             for item in failed:
                 await items.revive(tx, item.id, numbers.get(item.document_id), now)
             ended = (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.FAILED, JobState.CANCELLED)
@@ -226,6 +243,8 @@ class Indexing:
         job_id = JobId(make_id("job", now)) if work else None
         if job_id is not None:
             await self._blobs.note(tx, [plan.blob for plan in work], now)
+            acls = {plan.submission.id: plan.wanted.envelope(plan.current, index).acl for plan in work}
+            await pending.announce(tx, index.id, acls)
             await jobs.add(tx, job_id, index=index, kind=JobKind.DOCUMENTS, state=JobState.QUEUED, spec={}, at=now)
             rows = [_item(plan, numbers[plan.submission.id]) for plan in work]
             await items.add(tx, job_id, rows, index_id=index.id, lane=LANE_DIRECT, at=now)
@@ -236,7 +255,7 @@ class Indexing:
                 assert plan.current is not None
                 envelope = plan.wanted.envelope(plan.current, index)
                 number = numbers[plan.submission.id]
-                changed = await documents.change_envelope(tx, plan.current, number=number, envelope=envelope, at=now)
+                changed = await change_envelope(tx, plan.current, number=number, envelope=envelope, at=now)
             results.append(_result(plan, changed, job_id))
         return tuple(results), job_id
 
@@ -338,6 +357,11 @@ def _result(plan: _Plan, document: DocumentRecord | None, job_id: JobId | None) 
         chunks=document.chunks,
         labels=document.labels,
     )
+
+
+def _repeatable(item: Claim) -> bool:
+    """Whether there is anything to try again: a line that was no document has none."""
+    return item.kind != "document" or item.content_sha256 is not None or "path" in item.payload
 
 
 def _final(result: SubmitResult, item: ItemRecord | None) -> SubmitResult:

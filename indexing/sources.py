@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.errors import Corrupt, Fault, Forbidden, Invalid
 from core.ids import DocumentId, check_document_id
@@ -16,13 +16,16 @@ LINE_BYTES_MAX = 32 * 1024 * 1024
 
 SpecValues = Mapping[str, Any]
 
+# How far a listing has come: the number of a line, or the path of a file below the root. 0 is the start.
+Position = int | str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """One thing that a source holds: a file to be read later, a document already at hand, or why it is neither."""
 
     id: DocumentId
-    position: int
+    position: Position
     path: Path | None = None
     submission: Submission | None = None
     fault: Fault | None = None
@@ -55,10 +58,17 @@ class SourceRules:
     def read(self, spec: SpecValues) -> Iterator[Found]:
         """What the source holds from `position` on. Blocks: iterate in a thread. Raises Fault when the source is gone."""
         path = self._allowed(Path(spec["uri"]))
-        after: int = spec["position"]
-        if spec["source"] == SourceKind.JSONL:
-            return (found for found in self._lines(path) if found.position > after)
-        return (found for found in _files(path, spec["include"], spec["prefix"]) if found.position > after)
+        after: Position = spec["position"]
+        jsonl = spec["source"] == SourceKind.JSONL
+        if not (path.is_file() if jsonl else path.is_dir()) or not os.access(path, os.R_OK):
+            raise Corrupt(
+                "indexing.source_missing",
+                f"{str(path)[:200]!r} is no longer there, or cannot be read; retry the job once it can",
+            )
+        if jsonl:
+            assert isinstance(after, int), after
+            return self._lines(path, after)
+        return _files(path, spec["include"], spec["prefix"], str(after or ""))
 
     def _resolve(self, request: JobRequest) -> Path:
         if not request.uri:
@@ -80,10 +90,10 @@ class SourceRules:
             )
         return resolved
 
-    def _lines(self, path: Path) -> Iterator[Found]:
+    def _lines(self, path: Path, after: int) -> Iterator[Found]:
         with path.open("rb") as file:
-            for position, line in enumerate(iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), start=1):
-                if line.strip():
+            for position, line in enumerate(_bounded_lines(file), start=1):
+                if position > after and line.strip():
                     yield self._line(position, line)
 
     def _line(self, position: int, line: bytes) -> Found:
@@ -108,25 +118,46 @@ def read_file(path: Path, bytes_max: int) -> None:
         raise Invalid("indexing.file_too_large", f"{path.name!r} is {size} bytes; the limit is {bytes_max}")
 
 
-def _files(root: Path, include: list[str], prefix: str) -> Iterator[Found]:
-    """Regular files in sorted order, so that a position means the same after a restart. No link leads out of the root."""
-    position = 0
+def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Lines, of which one that is too long is cut off just above the limit: as one line, whatever its length."""
+    while line := file.readline(LINE_BYTES_MAX + 1):
+        rest = line
+        while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
+            rest = file.readline(LINE_BYTES_MAX + 1)
+        yield line
+
+
+def _files(root: Path, include: list[str], prefix: str, after: str) -> Iterator[Found]:
+    """Regular files in a fixed order, behind the one at `after`, which may be gone by now. No link leads out of the root."""
     for folder, folders, names in os.walk(root):
         folders.sort()
         for name in sorted(names):
             path = Path(folder) / name
             relative = PurePosixPath(path.relative_to(root))
-            position += 1
+            if after and _place(relative) <= _place(PurePosixPath(after)):
+                continue
             if any(_fits(relative, pattern) for pattern in include) and path.resolve().is_relative_to(root) and path.is_file():
-                yield _file(path, relative, prefix, position)
+                yield _file(path, relative, prefix)
 
 
-def _file(path: Path, relative: PurePosixPath, prefix: str, position: int) -> Found:
+def _place(relative: PurePosixPath) -> list[tuple[bool, str]]:
+    """Where a file stands in the order of `os.walk`: a folder's files before its folders, each by name."""
+    *folders, name = relative.parts
+    return [*((True, folder) for folder in folders), (False, name)]
+
+
+def _file(path: Path, relative: PurePosixPath, prefix: str) -> Found:
     name = f"{prefix.strip('/')}/{relative}" if prefix.strip("/") else str(relative)
     try:
-        return Found(id=check_document_id(name), position=position, path=path)
+        return Found(id=check_document_id(name), position=str(relative), path=path)
     except Fault as fault:
-        return Found(id=DocumentId(name.encode("utf-8", "replace").decode()[:200]), position=position, fault=fault)
+        plain = DocumentId(name.encode("utf-8", "replace").decode()[:200])
+        return Found(id=plain, position=_written(relative), fault=fault)
+
+
+def _written(relative: PurePosixPath) -> str:
+    """As it can be stored: a name that is no Unicode keeps its place in the order but for the bytes that are none."""
+    return str(relative).encode("utf-8", "replace").decode()
 
 
 def _fits(relative: PurePosixPath, pattern: str) -> bool:

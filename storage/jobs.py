@@ -83,7 +83,7 @@ async def move(
     """Puts the job into another state if it is in one of `among`; whether it was."""
     values: dict[str, Any] = {"state": to}
     if to is JobState.QUEUED:
-        values["finished_at"] = None
+        values |= {"finished_at": None, "error": None}
     if to.final:
         values["finished_at"] = at
         values["error"] = None if error is None else list(error)
@@ -103,9 +103,16 @@ async def finish_if_done(tx: Transaction, job_id: JobId, at: datetime) -> bool:
     mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id)
     if (await tx.execute(select(items.c.id).where(*mine, items.c.state.in_(_PENDING)).limit(1))).first() is not None:
         return False
-    failed = (await tx.execute(select(items.c.id).where(*mine, items.c.state == ItemState.FAILED).limit(1))).first()
-    state = JobState.COMPLETED if failed is None else JobState.COMPLETED_WITH_ERRORS
-    return await move(tx, job_id, to=state, among=(JobState.QUEUED, JobState.RUNNING), at=at)
+    failed = select(items.c.kind, items.c.code, items.c.detail).where(*mine, items.c.state == ItemState.FAILED)
+    # The one that lists the source comes first: without it the rest was never seen, and the job as a whole has failed.
+    worst = (await tx.execute(failed.order_by(items.c.kind != "expand", items.c.id).limit(1))).first()
+    state = JobState.COMPLETED
+    error: tuple[str, str] | None = None
+    if worst is not None:
+        whole = worst.kind == "expand"
+        state = JobState.FAILED if whole else JobState.COMPLETED_WITH_ERRORS
+        error = (worst.code, worst.detail) if whole else None
+    return await move(tx, job_id, to=state, among=(JobState.QUEUED, JobState.RUNNING), at=at, error=error)
 
 
 async def unfinished_of_index(tx: Transaction, index_id: int) -> tuple[JobId, ...]:

@@ -8,7 +8,10 @@ import pytest
 from filelock import FileLock
 
 from inference.onnx.embedder import OnnxEmbedder
+from tests.support.indexing import parsers, stack, still
 from tests.support.library import Library
+
+__all__ = ["parsers", "stack", "still"]
 
 
 @pytest.fixture(scope="session")
