@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import FieldError, Invalid
 from core.limits import Limits
+from core.profile import DENSE_WEIGHT_DEFAULT
 
 PREFIX = "MNEMIC_"
 DELIMITER = "__"
@@ -126,7 +127,7 @@ class SearchSettings(_Group):
     """How a search fuses its arms where neither the request nor the index says."""
 
     fusion: Literal["convex", "rrf"] = Field(default="convex", description="how the two arms become one list")
-    dense_weight: float = Field(default=0.7, ge=0, le=1, description="share of the dense arm in convex fusion")
+    dense_weight: float = Field(default=DENSE_WEIGHT_DEFAULT, ge=0, le=1, description="share of the dense arm in convex fusion")
 
 
 class LogSettings(_Group):

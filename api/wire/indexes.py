@@ -10,7 +10,7 @@ from api.wire.schema import NO_NUL, Wire
 from core.filters import RangeKind
 from core.limits import Limits
 from core.paging import Page
-from core.profile import CHUNK_OVERLAP_DEFAULT, CHUNK_TOKENS_DEFAULT, Fusion, FusionKind, IndexProfile
+from core.profile import CHUNK_OVERLAP_DEFAULT, CHUNK_TOKENS_DEFAULT, DENSE_WEIGHT_DEFAULT, Fusion, FusionKind, IndexProfile
 from indexing.types import IndexDefinition, Kept
 from storage.records import IndexRecord
 
@@ -22,7 +22,7 @@ class FusionIn(Wire):
     """How the two arms become one list. `dense_weight` counts for `convex` only."""
 
     kind: FusionKind = "convex"
-    dense_weight: Annotated[float, Field(ge=0, le=1)] = 0.7
+    dense_weight: Annotated[float, Field(ge=0, le=1)] = DENSE_WEIGHT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
