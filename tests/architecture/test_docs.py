@@ -36,6 +36,16 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_every_page_can_be_reached_from_the_lists_of_pages() -> None:
+    lists = [ROOT / "docs/README.md", ROOT / "docs/adr/README.md"]
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in lists
+        for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert [page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md") if page not in {*linked, *lists}] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names(DOCUMENTS))
 def test_every_file_of_ours_that_is_named_exists(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
