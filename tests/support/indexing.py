@@ -73,6 +73,7 @@ class Stack:
     indexing: Indexing
     retrieval: Retrieval
     housekeeper: Housekeeper
+    sources: SourceRules
     working: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     @property
@@ -364,6 +365,7 @@ def _wire(parts: _Parts) -> Stack:
         ),
         retrieval=Retrieval(db=db, engine=parts.engine, embedder=parts.embedder, progress=parts.projector, limits=limits),
         housekeeper=Housekeeper(db=db, blobs=blobs, clock=clock),
+        sources=sources,
     )
 
 
