@@ -9,7 +9,9 @@ from indexing.chunking.units import Unit, UnitKind, fall_apart
 
 # Half a chunk is better closed than filled with the half of a paragraph that would have fitted the next one whole.
 _CLOSED_FROM = 0.5
-_OVER_GOAL = 1.15
+_OVER_GOAL = 1.1
+_HEADINGS_SEEN = 12  # headings in a row that are looked back over
+_PARAGRAPHS = frozenset({UnitKind.PROSE, UnitKind.ITEM, UnitKind.HEADING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +68,12 @@ class _Packer:
             unit = self.queue[0]
             used = self._tokens.count(start, taken[-1].end if taken else unit.start)
             total = self._tokens.count(start, unit.end)
-            if _adds(unit, used=used, total=total, goal=goal, budget=budget):
+            is_begun = any(one.kind is not UnitKind.HEADING for one in taken[-_HEADINGS_SEEN:])
+            fill = _Fill(used=used if is_begun else 0, total=total, goal=goal, budget=budget)
+            if fill.takes(unit):
                 taken.append(self.queue.popleft())
                 self._left -= unit.tokens
-            elif taken and _closes(unit, used=used, goal=goal, budget=budget):
+            elif taken and (fill.ends_before(unit) if is_begun else unit.kind is UnitKind.WORDS):
                 break
             elif unit.kind is UnitKind.WORDS and start < unit.start and not taken:
                 start = unit.start  # what was to be repeated leaves no room for what is new
@@ -80,7 +84,7 @@ class _Packer:
 
     def _goal(self, target: int) -> int:
         """The same size for all that is left, instead of full ones and a crumb."""
-        count = max(1, -(-self._left // max(1, target)))
+        count = max(1, -(-self._left // max(1, int(target * _OVER_GOAL))))
         return max(1, -(-self._left // count))
 
     def _overlap(self, last: Unit, *, not_before: int) -> int | None:
@@ -96,21 +100,30 @@ class _Packer:
         return start
 
 
-def _adds(unit: Unit, *, used: int, total: int, goal: int, budget: int) -> bool:
-    """Whether a unit joins the stretch as it is."""
-    if total > budget:
-        return False
-    if total <= goal * _OVER_GOAL:
-        return True
-    is_whole = unit.tokens <= goal * _OVER_GOAL or unit.kind is UnitKind.WORDS
-    return is_whole and used < goal * _CLOSED_FROM
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fill:
+    """How full a stretch is, and would be with one unit more."""
 
+    used: int
+    total: int
+    goal: int
+    budget: int
 
-def _closes(unit: Unit, *, used: int, goal: int, budget: int) -> bool:
-    """Whether the stretch ends before a unit that does not join it, rather than take a part of it."""
-    if unit.kind is UnitKind.WORDS or used >= goal:
-        return True
-    return used >= goal * _CLOSED_FROM and unit.tokens <= budget
+    def takes(self, unit: Unit) -> bool:
+        """Whether the unit joins as it is: within the goal, or whole where that is worth going beyond it."""
+        if self.total > self.budget:
+            return False
+        return self.total <= self.goal * _OVER_GOAL or (self._stays_whole(unit) and self.used < self.goal * _CLOSED_FROM)
+
+    def ends_before(self, unit: Unit) -> bool:
+        """Whether the stretch ends here rather than take a part of the unit."""
+        if self.used >= self.goal:
+            return True
+        return unit.tokens <= self.budget and (self.used >= self.goal * _CLOSED_FROM or self._stays_whole(unit))
+
+    def _stays_whole(self, unit: Unit) -> bool:
+        """Everything but a paragraph is cut only where it does not fit the window; a paragraph where it is over the goal."""
+        return unit.tokens <= (self.goal * _OVER_GOAL if unit.kind in _PARAGRAPHS else self.budget)
 
 
 def _header_above(unit: Unit) -> tuple[int, int] | None:

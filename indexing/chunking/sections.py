@@ -15,7 +15,7 @@ _KINDS = {
     BlockKind.LIST_ITEM: UnitKind.ITEM,
     BlockKind.TABLE: UnitKind.TABLE,
     BlockKind.CODE: UnitKind.CODE,
-    BlockKind.HEADING: UnitKind.PROSE,
+    BlockKind.HEADING: UnitKind.HEADING,
 }
 _HEADING_CHARACTERS_MAX = 300
 _INTRODUCTION_TOKENS_MAX = 60
@@ -119,7 +119,9 @@ def _grouped(units: Sequence[Unit], text: str) -> Iterator[Unit]:
     position = 0
     while position < len(units):
         first = units[position]
-        announces = first.kind is UnitKind.PROSE and first.tokens <= _INTRODUCTION_TOKENS_MAX and text[first.end - 1] in ":："
+        announces = (
+            first.kind is UnitKind.PROSE and first.tokens <= _INTRODUCTION_TOKENS_MAX and text[first.end - 1] in ":\uff1a"
+        )
         begin = position + 1 if announces else position
         end = begin
         while end < len(units) and units[end].kind is UnitKind.ITEM:

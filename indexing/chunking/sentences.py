@@ -3,10 +3,13 @@
 import re
 from collections.abc import Iterator
 
-_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[」』”’）]*\s*|\n[ \t]*\n\s*")
-_ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf", "al", "fig", "figs", "eq", "no", "nos", "vol", "pp", "p", "inc", "ltd", "co", "corp", "dept", "approx", "est", "ca", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "art", "sec", "ed", "eds", "rev", "gen", "col", "sgt", "capt", "lt", "gov", "sen", "rep", "hon"]
-)
+_END = re.compile(r"[.!?…]+[\"'”\u2019»)\]]*\s+|[。\uff01\uff1f]+[」』”\u2019\uff09]*\s*|\n[ \t]*\n\s*")
+_ABBREVIATIONS = frozenset((
+    "mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf", "al", "fig", "figs", "eq", "no",
+    "nos", "vol", "pp", "p", "inc", "ltd", "co", "corp", "dept", "approx", "est", "ca", "jan", "feb", "mar", "apr", "jun",
+    "jul", "aug", "sep", "sept", "oct", "nov", "dec", "u.s", "u.k", "art", "sec", "ed", "eds", "rev", "gen", "col", "sgt",
+    "capt", "lt", "gov", "sen", "rep", "hon",
+))  # fmt: skip
 _WORD_BEFORE = 12
 
 

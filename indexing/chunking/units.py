@@ -9,7 +9,7 @@ from indexing.chunking.sentences import sentence_ends
 from indexing.chunking.tokens import TokenMap
 
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
-_CLAUSE = re.compile(r"\n|(?<=[;:,、，；]) |(?<=[、，；])| \| ")
+_CLAUSE = re.compile(r"\n|(?<=[;:,、\uff0c\uff1b]) |(?<=[、\uff0c\uff1b])| \| ")
 _LINE = re.compile(r"\n")
 _SENTENCE_TOKENS_MIN = 4
 _PIECE_TOKENS_MIN = 12
@@ -20,6 +20,7 @@ class UnitKind(StrEnum):
     """From whole to fine. A group falls apart into its parts, a word run into windows of tokens."""
 
     GROUP = "group"
+    HEADING = "heading"
     PROSE = "prose"
     ITEM = "item"
     TABLE = "table"
@@ -59,7 +60,7 @@ def fall_apart(unit: Unit, tokens: TokenMap, *, window: int) -> list[Unit]:
     match unit.kind:
         case UnitKind.GROUP:
             return list(unit.parts)
-        case UnitKind.PROSE | UnitKind.ITEM:
+        case UnitKind.HEADING | UnitKind.PROSE | UnitKind.ITEM:
             return _cut(unit, tokens, UnitKind.SENTENCE, sentence_ends(tokens.text, unit.start, unit.end))
         case UnitKind.TABLE:
             return _rows(unit, tokens)

@@ -1,1 +1,1 @@
-"""Files become canonical text with structure. Formats are read here and nowhere else; `pool` runs them in killable processes."""
+"""Files become canonical text with structure. Formats are read here and nowhere else, in processes that can be killed."""

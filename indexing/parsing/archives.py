@@ -122,8 +122,14 @@ def _declares_doctype(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool
     """Reads the prolog only: a document type cannot stand behind the first element."""
     seen: list[str] = []
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = lambda *_: seen.append("doctype")
-    parser.StartElementHandler = lambda *_: seen.append("element")
+
+    def doctype(*_: object) -> None:
+        seen.append("doctype")
+
+    def element(*_: object) -> None:
+        seen.append("element")
+
+    parser.StartDoctypeDeclHandler, parser.StartElementHandler = doctype, element
     read = 0
     with archive.open(member) as stream:
         while not seen and read < _PROLOG_BYTES and (piece := stream.read(4096)):

@@ -1,4 +1,4 @@
-"""Bytes become text: byte order mark, declared charset, UTF-8, then a guess. Line ends and what cannot be stored are settled here."""
+"""Bytes become text: byte order mark, declared charset, UTF-8, then a guess. Line ends are settled here."""
 
 import codecs
 import re
@@ -13,7 +13,11 @@ _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{
 _DECLARED_WITHIN = 2048
 _SAMPLE_BYTES = 64 * 1024
 # The guess chooses among charsets that are met in practice: with all of them it finds Baltic letters in Polish text.
-_MET_IN_PRACTICE = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp437", "cp850", "cp500", "tis_620", "gb18030", "big5", "cp949", "euc_kr", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_kr", "hz"]
+_MET_IN_PRACTICE = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "iso8859_2", "iso8859_5",
+    "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp437", "cp850", "cp500", "tis_620", "gb18030", "big5", "cp949", "euc_kr",
+    "cp932", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_kr", "hz",
+]  # fmt: skip
 # An unlabelled file with so few broken sequences is damaged UTF-8; a Latin one has a bad one at nearly every accent.
 _UTF8_DAMAGE_MAX = 0.3
 _MARKS = (
@@ -31,7 +35,7 @@ def storable(text: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """Decoded text as it is kept: no byte order mark, `\\n` line ends, storable."""
+    """Decoded text as it is kept: no byte order mark, bare line feeds for line ends, storable."""
     return storable(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
 
 

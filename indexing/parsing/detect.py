@@ -1,6 +1,7 @@
 """What a file is, from its content. A name or a claimed media type only decides between kinds of text."""
 
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import puremagic
 
@@ -70,8 +71,15 @@ def _detect_text(source: Source) -> Detected:
 def _binary_name(content: bytes) -> str:
     """A name for bytes that are not read here, for the message alone."""
     try:
-        guesses = puremagic.magic_string(content[:4096])
+        guesses = cast("list[_Guess]", puremagic.magic_string(content[:4096]))  # pyright: ignore[reportUnknownMemberType] - half typed
     except (puremagic.PureError, ValueError):
         return OCTETS
     named = [guess.mime_type for guess in guesses if guess.mime_type and guess.confidence >= 0.5]
     return named[0] if named else OCTETS
+
+
+class _Guess(Protocol):
+    """What puremagic answers."""
+
+    mime_type: str
+    confidence: float

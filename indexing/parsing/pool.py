@@ -1,5 +1,5 @@
-"""Files are read in processes that can be killed. A bounded number of workers, started when needed, kept while idle, replaced when
-they die, grow or have read enough. It holds no model, store or engine."""
+"""Files are read in processes that can be killed: a bounded number of workers, started when needed, kept while idle, replaced
+when they die, grow or have read enough. It holds no model, store or engine."""
 
 import asyncio
 from pathlib import Path
@@ -71,6 +71,9 @@ class ParserPool:
         if self._closed:
             raise faults.closed()
         worker = await WorkerProcess.start(self._limits)
+        if self._closed:
+            await worker.end()
+            raise faults.closed()
         self._running.add(worker)
         return worker
 

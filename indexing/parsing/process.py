@@ -1,6 +1,7 @@
 """One worker process seen from the service: start it, ask it one thing at a time, watch its memory and the clock, kill it."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ class WorkerProcess:
         self._process = process
         self._limits = limits
         self._asked = 0
+        self._is_ended = False
         self.is_sound = True
 
     @classmethod
@@ -52,7 +54,7 @@ class WorkerProcess:
             limit=_PIPE_BYTES,
             cwd="/",
             # Our imports and nothing else: a process that reads hostile files has no business with the service's secrets.
-            env={"PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path), "PYTHONUTF8": "1"},
+            env={"PYTHONPATH": _import_path(), "PYTHONUTF8": "1"},
         )
         return cls(process, limits)
 
@@ -76,13 +78,12 @@ class WorkerProcess:
         return await asyncio.to_thread(self._decoded, header, payload)
 
     async def end(self) -> None:
-        """Kills it and waits until it is gone."""
+        """Kills it and waits until it is gone; who waits for its answer is told that the pool closed."""
         self.is_sound = False
+        self._is_ended = True
         if self._process.returncode is None:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself just now
                 self._process.kill()
-            except ProcessLookupError:
-                pass  # it ended by itself just now
         await self._process.wait()
 
     async def _watched(self, source: bytes | Path, request: ParseRequest, *, wall_s: float) -> tuple[bytes, bytes]:
@@ -108,7 +109,7 @@ class WorkerProcess:
         reader, writer = self._process.stdout, self._process.stdin
         assert reader is not None
         assert writer is not None
-        path = source.absolute() if isinstance(source, Path) else None
+        path = _absolute(source) if isinstance(source, Path) else None
         job = Job(request=request, path=path, cpu_s=self._limits.cpu_s)
         for part in encode_job(job, b"" if isinstance(source, Path) else source):
             writer.write(part)
@@ -125,6 +126,8 @@ class WorkerProcess:
 
     async def _death(self, broken: Exception) -> Fault:
         """What to say about an exchange that broke off."""
+        if self._is_ended:
+            return faults.closed()
         if isinstance(broken, NonsenseError):
             return faults.crashed("its answer made no sense")
         code = await self._process.wait()
@@ -140,3 +143,12 @@ class WorkerProcess:
         except (OSError, IndexError):
             return 0
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _import_path() -> str:
+    """Where this process finds its modules, for one that stands elsewhere."""
+    return os.pathsep.join(_absolute(entry) for entry in sys.path)
+
+
+def _absolute(path: str | Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - an empty entry of sys.path is where we stand

@@ -1,6 +1,6 @@
 """Which parser reads which type, and the one way from bytes to a parsed document."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 from indexing.parsing import archives, faults, text_types
 from indexing.parsing.detect import PDF, Detected, detect
@@ -50,24 +50,16 @@ def _parse_text(detected: Detected, source: Source) -> ParsedDocument:
     text, kind = detected.text or "", detected.media_type
     if len(text) > source.limits.text_characters_max:
         raise faults.too_large("characters of text", value=len(text), limit=source.limits.text_characters_max)
-    match kind:
-        case text_types.HTML:
-            return html.parse(text, source)
-        case text_types.MARKDOWN:
-            return markdown.parse(text, source)
-        case text_types.SOURCE_CODE:
-            return plain.parse_code(text, source)
-        case text_types.CSV | text_types.TSV:
-            return delimited.parse(text, source, kind)
-        case text_types.JSON:
-            return structured.parse(text, source)
-        case text_types.JSONL:
-            return structured.parse_lines(text, source)
-        case text_types.XML:
-            return xml.parse(text, source)
-        case text_types.MAIL:
-            return mail.parse(source)
-        case text_types.MBOX:
-            return mail.parse_mbox(source)
-        case _:
-            return replace(plain.parse(text, source), media_type=kind)
+    if kind in {text_types.CSV, text_types.TSV}:
+        return delimited.parse(text, source, kind)
+    if kind in {text_types.MAIL, text_types.MBOX}:  # from bytes: its parts have charsets of their own
+        return mail.parse(source) if kind == text_types.MAIL else mail.parse_mbox(source)
+    parsers: dict[str, Callable[[str, Source], ParsedDocument]] = {
+        text_types.HTML: html.parse,
+        text_types.MARKDOWN: markdown.parse,
+        text_types.SOURCE_CODE: plain.parse_code,
+        text_types.JSON: structured.parse,
+        text_types.JSONL: structured.parse_lines,
+        text_types.XML: xml.parse,
+    }
+    return parsers.get(kind, plain.parse)(text, source)

@@ -19,9 +19,13 @@ MBOX = "application/mbox"
 SOURCE_CODE = "text/x-source"
 
 _HEAD = 16 * 1024
-_CODE_EXTENSIONS = frozenset(
-    ["py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "java", "kt", "kts", "scala", "go", "rs", "c", "h", "cc", "cpp", "cxx", "hpp", "cs", "fs", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "r", "jl", "sql", "sh", "bash", "zsh", "fish", "ps1", "bat", "cmd", "hs", "elm", "clj", "cljs", "ex", "exs", "erl", "dart", "groovy", "gradle", "proto", "graphql", "tf", "hcl", "nix", "vue", "svelte", "css", "scss", "less", "asm", "s", "v", "sv", "vhd", "toml", "ini", "cfg", "conf", "yaml", "yml", "dockerfile", "makefile", "cmake", "diff", "patch"]
-)
+_CODE_EXTENSIONS = frozenset((
+    "py", "pyi", "js", "mjs", "cjs", "jsx", "ts", "tsx", "java", "kt", "kts", "scala", "go", "rs", "c", "h", "cc", "cpp",
+    "cxx", "hpp", "cs", "fs", "swift", "m", "mm", "rb", "php", "pl", "pm", "lua", "r", "jl", "sql", "sh", "bash", "zsh",
+    "fish", "ps1", "bat", "cmd", "hs", "elm", "clj", "cljs", "ex", "exs", "erl", "dart", "groovy", "gradle", "proto",
+    "graphql", "tf", "hcl", "nix", "vue", "svelte", "css", "scss", "less", "asm", "s", "v", "sv", "vhd", "toml", "ini",
+    "cfg", "conf", "yaml", "yml", "dockerfile", "makefile", "cmake", "diff", "patch",
+))  # fmt: skip
 _BY_EXTENSION = {
     "md": MARKDOWN, "markdown": MARKDOWN, "mdx": MARKDOWN, "csv": CSV, "tsv": TSV, "tab": TSV, "txt": PLAIN, "text": PLAIN,
     "log": PLAIN, "html": HTML, "htm": HTML, "xhtml": HTML, "xml": XML, "json": JSON, "jsonl": JSONL, "ndjson": JSONL,
@@ -29,22 +33,20 @@ _BY_EXTENSION = {
 }  # fmt: skip
 _CLAIMS = {
     "text/markdown": MARKDOWN, "text/x-markdown": MARKDOWN, "text/csv": CSV, "application/csv": CSV, "text/html": HTML,
-    "text/tab-separated-values": TSV, "text/plain": PLAIN, "application/xhtml+xml": HTML, "text/xml": XML, "application/xml": XML,
-    "application/json": JSON, "application/x-ndjson": JSONL, "application/jsonl": JSONL, "message/rfc822": MAIL,
-    "application/mbox": MBOX,
+    "text/tab-separated-values": TSV, "text/plain": PLAIN, "application/xhtml+xml": HTML, "text/xml": XML,
+    "application/xml": XML, "application/json": JSON, "application/x-ndjson": JSONL, "application/jsonl": JSONL,
+    "message/rfc822": MAIL, "application/mbox": MBOX,
 }  # fmt: skip
-_HTML_START = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_HTML_START = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _HTML_ROOT = re.compile(r"<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _HTML_TAGS = re.compile(r"</(?:p|div|table|ul|ol|h[1-6]|span|a|td|title)\s*>", re.IGNORECASE)
-_XML_START = re.compile(
-    r"\s*(?:<\?xml\b|(?:<!--.*?-->\s*)*<(?:!DOCTYPE\s+)?[A-Za-z_][\w.:-]*(?:\s+[\w:.-]+\s*=|\s*/?>|\s+PUBLIC|\s+SYSTEM))",
-    re.DOTALL,
-)
+_XML_START = re.compile(r"<(?:\?xml\b|!DOCTYPE\s|[A-Za-z_][\w.:-]*(?:\s+[\w:.-]+\s*=|\s*/?>))")
 _XML_END = re.compile(r"(?:</[A-Za-z_][\w.:-]*\s*>|/>|-->)\s*$")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*:")
-_MAIL_HEADERS = frozenset(
-    ["from", "to", "cc", "subject", "date", "received", "return-path", "delivered-to", "message-id", "mime-version", "content-type", "reply-to", "sender", "x-mailer"]
-)
+_MAIL_HEADERS = frozenset((
+    "from", "to", "cc", "subject", "date", "received", "return-path", "delivered-to", "message-id", "mime-version",
+    "content-type", "reply-to", "sender", "x-mailer",
+))  # fmt: skip
 _MBOX = re.compile(r"From \S+.*\d{4}\s*$")
 _MARKDOWN_SIGNS = re.compile(
     r"^(?:#{1,6}\s+\S|```|~~~|>\s+\S|[*+-]\s+\S|\d+\.\s+\S|\|.+\||(?:=|-){3,}\s*$)|\[[^\]\n]+\]\([^)\s]+\)|\*\*[^*\n]+\*\*",
@@ -75,21 +77,32 @@ def _claim(source: Source) -> str | None:
 def _whole(text: str, head: str, claimed: str | None) -> str | None:
     if _is_mail(head):
         return MBOX if _MBOX.match(head.lstrip("\n").split("\n", 1)[0]) else MAIL
-    if _HTML_START.match(head) or (claimed == HTML and _HTML_TAGS.search(text)):
+    start = _after_comments(head)
+    if _HTML_START.match(start) or (claimed == HTML and _HTML_TAGS.search(text)):
         return HTML
-    if claimed != SOURCE_CODE and _XML_START.match(head) and _XML_END.search(text[-2000:]):
-        return HTML if _HTML_ROOT.search(head[:2000]) else _markup(text, claimed)
-    if claimed != SOURCE_CODE and head.lstrip()[:1] in {"{", "["}:
-        return _json_kind(text)
-    return None
+    if claimed == SOURCE_CODE:
+        return None
+    if _XML_START.match(start) and _XML_END.search(text[-2000:]):
+        return _markup(start, head, claimed)
+    return _json_kind(text) if start[:1] in {"{", "["} else None
 
 
-def _markup(text: str, claimed: str | None) -> str | None:
+def _after_comments(head: str) -> str:
+    """The sample from where markup proper begins. A loop: a pattern for this takes forever on a page of comments."""
+    start = head.lstrip()
+    while start.startswith("<!--") and (end := start.find("-->")) > 0:
+        start = start[end + 3 :].lstrip()
+    return start
+
+
+def _markup(start: str, head: str, claimed: str | None) -> str | None:
+    if _HTML_ROOT.search(start[:2000]):
+        return HTML
+    if start.startswith("<?xml"):
+        return XML
     if claimed in {MARKDOWN, PLAIN}:
-        return None if not text.lstrip().startswith("<?xml") else XML
-    return (
-        HTML if claimed == HTML or (len(_HTML_TAGS.findall(text[:_HEAD])) > 3 and not text.lstrip().startswith("<?xml")) else XML
-    )
+        return None
+    return HTML if claimed == HTML or len(_HTML_TAGS.findall(head)) > 3 else XML
 
 
 def _json_kind(text: str) -> str | None:

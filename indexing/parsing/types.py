@@ -44,7 +44,7 @@ class Child:
 class ParsedDocument:
     """Canonical text and what is known about it.
 
-    The text has no NUL and no lone surrogate (both became U+FFFD), no byte order mark, and `\\n` for every line end.
+    The text has no NUL and no lone surrogate (both became U+FFFD), no byte order mark, and a bare line feed for every line end.
     Blocks ascend and do not overlap; text between them may be anything. `media_type` is what the bytes are.
     """
 

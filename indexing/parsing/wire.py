@@ -5,8 +5,7 @@ import json
 import pickle
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, cast
 
 from core.errors import Corrupt, Fault, Invalid, TimedOut, TooLarge, Unavailable
@@ -37,8 +36,8 @@ class ParseRequest:
     media_type: str | None = None
     title: str | None = None
     tokenizer: TokenizerSource | None = None
-    chunking: ChunkingParameters = ChunkingParameters()
-    limits: ParseLimits = ParseLimits()
+    chunking: ChunkingParameters = field(default_factory=ChunkingParameters)
+    limits: ParseLimits = field(default_factory=ParseLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class Job:
     """What a worker is told; the content follows the pickle unless there is a path to read it from."""
 
     request: ParseRequest
-    path: Path | None
+    path: str | None
     cpu_s: float
 
 
@@ -81,7 +80,7 @@ def decode_job(body: bytes) -> Job:
 
 def encode_answer(document: ParsedDocument, chunks: Sequence[Chunk], *, cpu_s: float) -> Iterator[bytes]:
     text = document.text.encode()
-    header = {
+    header: dict[str, object] = {
         "media_type": document.media_type,
         "title": document.title,
         "pages": document.pages,

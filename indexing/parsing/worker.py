@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 from io import BufferedReader, BufferedWriter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import Fault
@@ -88,7 +89,7 @@ def _answer(job: Job, content: bytes, tokenizers: "dict[TokenizerSource, TokenCo
 
 def _parse(job: Job, content: bytes) -> ParsedDocument:
     request = job.request
-    data = content if job.path is None else job.path.read_bytes()
+    data = content if job.path is None else Path(job.path).read_bytes()
     source = Source(content=data, filename=request.filename, media_type=request.media_type, limits=request.limits)
     document = registry.parse(source)
     return replace(document, title=request.title) if request.title else document

@@ -1,4 +1,4 @@
-"""DOCX and DOCM: the body in order, headings with levels, lists, tables in place, text boxes, footnotes after their paragraph."""
+"""DOCX and DOCM: the body in order, headings with levels, lists, tables in place, text boxes, footnotes after."""
 
 import io
 import zipfile
@@ -10,9 +10,9 @@ from docx.opc.exceptions import OpcError
 from docx.opc.part import PartFactory
 from docx.package import Package
 from docx.parts.document import DocumentPart
-from lxml import etree
 
 from indexing.parsing import archives, faults
+from indexing.parsing.ooxml import LXML_ERROR, Element, read_element
 from indexing.parsing.text_builder import TextBuilder
 from indexing.parsing.types import ParsedDocument, Source
 
@@ -28,14 +28,12 @@ _MAIN_PARTS = (
     "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
 )
 
-Element = Any  # lxml's elements are untyped; this module is where they stop
-
 
 def parse(source: Source) -> ParsedDocument:
     archives.refuse_entities(source.content)
     try:
         document = _open(source.content)
-    except (OpcError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, etree.LxmlError, OSError) as flaw:
+    except (OpcError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, LXML_ERROR, OSError) as flaw:
         raise faults.corrupt("the Word document", type(flaw).__name__) from flaw
     builder = TextBuilder(source.limits)
     builder.title = document.core_properties.title or None
@@ -55,7 +53,7 @@ class _Body:
     """One walk over the body; knows the styles and footnotes of its document."""
 
     def __init__(self, document: OpenDocument, builder: TextBuilder) -> None:
-        self._body: Element = document.element.body
+        self._body = cast("Element", cast("Any", document.element).body)
         self._builder = builder
         self._styles = _styles(document)
         self._footnotes = _notes(document, "footnotes")
@@ -214,8 +212,8 @@ def _notes(document: OpenDocument, kind: str) -> dict[str, str]:
     for relation in document.part.rels.values():
         if relation.reltype.endswith(f"/{kind}") and not relation.is_external:
             try:
-                root = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
-            except etree.LxmlError:
+                root = read_element(relation.target_part.blob)
+            except LXML_ERROR:
                 return {}
             return {
                 note.get(f"{_W}id") or "": " ".join(_text_of(paragraph) for paragraph in note.iter(f"{_W}p")).strip()

@@ -9,9 +9,11 @@ from indexing.parsing.formats.html_blocks import BlockWriter
 from indexing.parsing.text_builder import TextBuilder
 from indexing.parsing.types import ParsedDocument, Source
 
-_DROPPED = frozenset(
-    ["script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "audio", "video", "nav", "aside", "footer", "head", "button", "select", "datalist", "input", "textarea", "map", "dialog", "-comment", "!doctype", "_comment"]
-)
+_DROPPED = frozenset((
+    "script", "style", "noscript", "template", "iframe", "svg", "canvas", "object", "embed", "audio", "video", "nav",
+    "aside", "footer", "head", "button", "select", "datalist", "input", "textarea", "map", "dialog", "-comment",
+    "!doctype", "_comment",
+))  # fmt: skip
 _DROPPED_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "menu", "menubar", "dialog", "alert"})
 _DEPTH_MAX = 512
 # Tags that are closed by hand; the others close each other, and do not add up.
@@ -39,7 +41,7 @@ def parse(text: str, source: Source) -> ParsedDocument:
             else:
                 writer.leave(node.tag or "")
     writer.close()
-    builder.title = (title.text_content if title else None) or writer.first_heading
+    builder.title = (title.text() if title else None) or writer.first_heading
     return builder.build("text/html")
 
 

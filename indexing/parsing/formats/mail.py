@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from typing import cast
 
 from indexing.parsing import faults
 from indexing.parsing.charset import canonical, decode_as
@@ -97,11 +98,17 @@ def _leaves(message: Message) -> Iterator[Message]:
     while stack and seen < _PARTS_MAX:
         part = stack.pop()
         seen += 1
-        inner = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inner, list):
-            stack += [item for item in reversed(inner) if isinstance(item, Message)]
+        inner = _inner(part)
+        if part.get_content_maintype() == "multipart" and inner:
+            stack += reversed(inner)
         else:
             yield part
+
+
+def _inner(part: Message) -> list[Message]:
+    """The parts of a part, none when it holds bytes."""
+    payload = cast("object", part.get_payload())
+    return [item for item in cast("list[object]", payload) if isinstance(item, Message)] if isinstance(payload, list) else []
 
 
 def _body(message: Message) -> Message | None:
@@ -127,8 +134,8 @@ def _attachments(message: Message, body: Message | None) -> Iterator[Message]:
 
 def _child(part: Message, number: int) -> Child:
     kind = part.get_content_type()
-    inner = part.get_payload()
-    if kind == "message/rfc822" and isinstance(inner, list) and inner and isinstance(inner[0], Message):
+    inner = _inner(part)
+    if kind == "message/rfc822" and inner:
         content = inner[0].as_bytes(policy=policy.compat32)
         name = _decoded(part.get_filename()) or f"{_header(inner[0], 'Subject') or f'message-{number + 1}'}.eml"
         return Child(name=_safe(name), media_type=kind, content=content)

@@ -1,6 +1,7 @@
 """PDF through pdfium: the text of each page in pdfium's reading order, its lines told apart as headings, tables and prose."""
 
 import ctypes
+from typing import cast
 
 import pypdfium2 as pdfium
 from pypdfium2 import raw
@@ -11,6 +12,7 @@ from indexing.parsing.formats.pdf_lines import Line, Page, write_pages
 from indexing.parsing.text_builder import TextBuilder
 from indexing.parsing.types import ParsedDocument, Source
 
+_LOCKED = frozenset({raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY})
 _PAGES_MAX = 20_000
 _BOLD_FROM = 600
 _LINE_TYPED_MAX = 160  # longer lines are prose whatever their type looks like, so their type is not asked for
@@ -38,7 +40,7 @@ def _open(source: Source) -> pdfium.PdfDocument:
     try:
         return pdfium.PdfDocument(source.content)
     except pdfium.PdfiumError as flaw:
-        if flaw.err_code in {raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY}:
+        if cast("int | None", flaw.err_code) in _LOCKED:  # pyright: ignore[reportUnknownMemberType] - half typed
             raise faults.encrypted("the PDF") from flaw
         raise faults.corrupt("the PDF", "pdfium cannot open it, so it is damaged or cut short") from flaw
 
@@ -83,7 +85,7 @@ def _type_of(text_page: pdfium.PdfTextPage, index: int) -> tuple[float, bool]:
 
 def _title(document: pdfium.PdfDocument) -> str | None:
     """What the file says it is called, unless that is a file name, a number, or what a program says by default."""
-    title = document.get_metadata_value("Title").strip()
+    title = document.get_metadata_value("Title").strip()  # pyright: ignore[reportUnknownMemberType] - half typed
     lowered = title.lower()
     if not 4 <= len(title) <= 300 or sum(character.isalpha() for character in title) < len(title) / 2:
         return None

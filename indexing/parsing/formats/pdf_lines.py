@@ -9,8 +9,8 @@ from indexing.parsing.text_builder import TextBuilder
 
 # pdfium puts one of these where a word was cut at a line's end.
 _CUT_MARKS = "\x02\ufffe\u00ad"
-_BULLET = re.compile(r"^(?:[•●○▪■◦‣∙–\-*·]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+\S")
-_NUMBER = re.compile(r"\(?[$€£]?\(?\d[\d,.]*\)?%?|[—–-]")
+_BULLET = re.compile(r"^(?:[•●○▪■◦‣∙\u2013\-*·]|\(?(?:\d{1,2}|[a-z]|[ivx]{1,4})[.)])\s+\S")
+_NUMBER = re.compile(r"\(?[$€£]?\(?\d[\d,.]*\)?%?|[—\u2013-]")
 # Words that announce a division of a report or a book, the larger the division the lower the level.
 _DIVISIONS = (
     (1, re.compile(r"part\s+[ivx]+\b[.:]?", re.IGNORECASE)),
@@ -23,6 +23,7 @@ _LARGE_LEVEL, _BOLD_LEVEL = 4, 7
 _HEADINGS_PER_PAGE_MAX = 12
 _HEADING_CHARACTERS_MAX = 110
 _HEADING_SENTENCE_MAX = 70
+_BOLD_RUN_MAX = 2
 _LARGER_BY = 1.12
 _REPEATED_ON_PAGES = 3
 _FULL_LINE = 0.72
@@ -80,14 +81,14 @@ def _division(line: Line) -> int:
     for level, pattern in _DIVISIONS:
         match = pattern.match(line.text)
         if match:
-            rest = line.text[match.end() :].lstrip(" -–—.:[(")
+            rest = line.text[match.end() :].lstrip(" -\u2013—.:[(")
             return level if not rest or rest[0].isupper() else 0
     return 0
 
 
 def _write_page(lines: Sequence[Line], builder: TextBuilder, look: _Look) -> None:
     width = max((len(line.text) for line in lines), default=0)
-    levels = [0 if _continues_bold(lines, number) else look.level(line) for number, line in enumerate(lines)]
+    levels = [0 if _is_bold_prose(lines, number) else look.level(line) for number, line in enumerate(lines)]
     if sum(1 for level in levels if level) > _HEADINGS_PER_PAGE_MAX:
         levels = [0] * len(lines)
     prose: list[str] = []
@@ -146,13 +147,14 @@ def _may_be_heading(text: str) -> bool:
     return letters >= 3 and letters >= 0.5 * len(text.replace(" ", "")) and not _ENDS_IN_PAGE_NUMBER.search(text)
 
 
-def _continues_bold(lines: Sequence[Line], number: int) -> bool:
+def _is_bold_prose(lines: Sequence[Line], number: int) -> bool:
     """Bold lines in a row are a paragraph in bold, not headings; two may be one long heading."""
-    line = lines[number]
-    if not line.bold:
-        return False
-    around = lines[max(0, number - 2) : number + 3]
-    return sum(1 for other in around if other.bold and abs(other.height - line.height) < 0.2) >= 4
+    first = last = number
+    while number - first < _BOLD_RUN_MAX and first > 0 and lines[first - 1].bold:
+        first -= 1
+    while last + 1 < len(lines) and lines[last + 1].bold and last - first < _BOLD_RUN_MAX:
+        last += 1
+    return lines[number].bold and last - first >= _BOLD_RUN_MAX
 
 
 def _body_height(pages: Sequence[Page]) -> float:

@@ -2,14 +2,14 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lxml import etree
 from pptx import Presentation
 from pptx.exc import PythonPptxError
 
 from indexing.parsing import archives, faults
+from indexing.parsing.ooxml import LXML_ERROR, Element, read_element
 from indexing.parsing.text_builder import TextBuilder
 from indexing.parsing.types import ParsedDocument, Source
 
@@ -19,7 +19,7 @@ _FLAWS = (
     KeyError,
     ValueError,
     AttributeError,
-    etree.LxmlError,
+    LXML_ERROR,
     OSError,
     NotImplementedError,
 )
@@ -90,7 +90,7 @@ def _frame(shape: Shape, builder: TextBuilder) -> None:
 def _chart(shape: Shape, builder: TextBuilder) -> None:
     """From the chart's own XML: python-pptx knows no three-dimensional plots."""
     try:
-        root = etree.fromstring(shape.chart.part.blob, etree.XMLParser(resolve_entities=False, no_network=True))
+        root = read_element(shape.chart.part.blob)
     except _FLAWS:
         builder.warnings.append("a chart cannot be read and is left out")
         return
@@ -107,11 +107,12 @@ def _chart(shape: Shape, builder: TextBuilder) -> None:
     builder.table([["", *names], *([categories.get(point, ""), *(one.get(point, "") for one in values)] for point in points)])
 
 
-def _values(series: Any, part: str) -> dict[int, str]:  # noqa: ANN401 - an lxml element, see Shape
+def _values(series: Element, part: str) -> dict[int, str]:
     """Point number → what stands there, as text."""
     element = series.find(f"{_C}{part}")
     found: dict[int, str] = {}
-    for point in [] if element is None else element.iter(f"{_C}pt"):
+    points: Iterable[Element] = () if element is None else element.iter(f"{_C}pt")
+    for point in points:
         value = point.findtext(f"{_C}v")
         if value:
             found[int(point.get("idx") or 0)] = value

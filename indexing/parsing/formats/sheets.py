@@ -1,16 +1,16 @@
 """Spreadsheets (XLSX, XLS, ODS, XLSB) through calamine: a heading a sheet, a table for every stretch between empty rows."""
 
-import datetime
+import datetime as dt
 import io
 from collections.abc import Iterator
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum, load_workbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
 
 from indexing.parsing import archives, faults
 from indexing.parsing.text_builder import TextBuilder
 from indexing.parsing.types import ParsedDocument, Source
 
-Cell = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
+Cell = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
 
 _CELLS_MAX = 20_000_000
 
@@ -29,7 +29,7 @@ def parse(source: Source, media_type: str) -> ParsedDocument:
 
 def _sheets(content: bytes) -> Iterator[tuple[str, CalamineSheet]]:
     try:
-        workbook: CalamineWorkbook = load_workbook(io.BytesIO(content))
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         for sheet in workbook.sheets_metadata:
             if sheet.typ is SheetTypeEnum.WorkSheet:
                 yield sheet.name, workbook.get_sheet_by_name(sheet.name)
@@ -76,6 +76,6 @@ def _text(cell: Cell) -> str:
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, datetime.datetime):
-        return cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(sep=" ")
-    return cell.isoformat() if isinstance(cell, datetime.date | datetime.time) else str(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ")
+    return cell.isoformat() if isinstance(cell, dt.date | dt.time) else str(cell)

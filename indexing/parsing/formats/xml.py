@@ -1,6 +1,7 @@
 """XML of any vocabulary: text nodes in order, `title`-like elements as headings of what holds them, tables as rows."""
 
 from collections.abc import Iterator
+from typing import cast
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -12,9 +13,11 @@ from indexing.parsing.types import ParsedDocument, Source
 
 _TITLES = frozenset({"title", "article-title", "head", "heading", "headline"})
 _ROWS = frozenset({"tr", "row"})
-_MARKUP_INSIDE = frozenset(
-    ["a", "b", "i", "u", "em", "strong", "italic", "bold", "sub", "sup", "span", "code", "emph", "ext-link", "xref", "inline-formula", "named-content", "sc", "ulink", "underline", "monospace", "small", "tt", "email", "uri", "styled-content"]
-)
+_MARKUP_INSIDE = frozenset((
+    "a", "b", "i", "u", "em", "strong", "italic", "bold", "sub", "sup", "span", "code", "emph", "ext-link", "xref",
+    "inline-formula", "named-content", "sc", "ulink", "underline", "monospace", "small", "tt", "email", "uri",
+    "styled-content",
+))  # fmt: skip
 
 
 def parse(text: str, source: Source) -> ParsedDocument:
@@ -70,5 +73,5 @@ def _text(element: Element) -> str:
 
 
 def _name(element: Element) -> str:
-    tag: object = element.tag  # a function for comments and processing instructions
+    tag = cast("object", element.tag)  # a function for comments and processing instructions
     return tag.rsplit("}", 1)[-1].lower() if isinstance(tag, str) else ""
