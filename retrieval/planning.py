@@ -20,9 +20,9 @@ SIGNALS = ("dense", "keyword")
 DEPTH_MIN = 100
 DEPTH_PER_RESULT = 2
 DEPTH_PER_DOCUMENT = 4
-# Candidates looked up at a time. Each costs 0.1 ms, so no more than fill the answer with some to spare for dropped ones; a
-# reranker will want its own depth (DESIGN's 50).
-PAGE_MIN = 20
+# Looked up beyond k at first: a row costs 0.1 ms, a second page that dropped rows ask for 1 ms. A reranker will want its own
+# depth (DESIGN's 50).
+PAGE_SPARE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def make_plan(request: SearchRequest, live: Sequence[IndexRecord], limits: Limit
         minimum=request.minimum,
         k=request.k,
         depth=max(DEPTH_MIN, request.k * (DEPTH_PER_DOCUMENT if grouped else DEPTH_PER_RESULT)),
-        page=max(PAGE_MIN, 2 * request.k),
+        page=request.k + PAGE_SPARE,
         group_by_document=grouped,
         neighbors=request.neighbors,
     )

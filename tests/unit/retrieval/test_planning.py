@@ -151,5 +151,5 @@ def test_arms_are_deep_enough_for_the_results_asked_for() -> None:
     assert planned(SearchRequest(query="q", k=100), index("a")).depth >= 200
     few = planned(SearchRequest(query="q", k=1), index("a"))
     assert few.depth >= 100
-    assert few.page == 20
-    assert planned(SearchRequest(query="q", k=100), index("a")).page == 200
+    assert few.page < 10
+    assert planned(SearchRequest(query="q", k=100), index("a")).page > 100
