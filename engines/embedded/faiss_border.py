@@ -33,6 +33,6 @@ class Selector:
 
     def __init__(self, admitted: BitMap, size: int) -> None:
         mask = np.zeros(size, dtype=np.bool_)
-        mask[slots_of(admitted)] = True
+        mask[np.frombuffer(admitted.to_array(), dtype=np.uint32)] = True
         self._bits = np.packbits(mask, bitorder="little")  # FAISS keeps a pointer to these
         self.raw: Any = faiss.IDSelectorBitmap(self._bits)

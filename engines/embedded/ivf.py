@@ -154,7 +154,7 @@ def _questions(sample: Vector, chance: np.random.Generator) -> Vector:
 
 
 def calibrate(raw: Any, slots: Slots, questions: Vector, similarities: Vector, *, recall_min: float) -> Probes:  # noqa: ANN401  # faiss has no types
-    """The fewest probes, a power of two, that reach the recall at each share, over random rows of that share."""
+    """The fewest probes, in steps of a half, that reach the recall at each share, over random rows of that share."""
     chance = np.random.default_rng(0)
     lists, probes, measured = int(raw.nlist), 1, list[tuple[float, int]]()
     for share in _SHARES:
@@ -165,7 +165,7 @@ def calibrate(raw: Any, slots: Slots, questions: Vector, similarities: Vector, *
         truth: Sequence[set[int]] = [set(row) for row in slots[passing[best]].tolist()]
         selector = Selector(BitMap(slots[passing].astype(np.uint32)), int(slots.max()) + 1)
         while probes < lists and _recall(raw, questions, truth, probes=probes, selector=selector) < recall_min:
-            probes = min(2 * probes, lists)
+            probes = min(max(probes + 1, probes * 3 // 2), lists)
         measured.append((share, probes))
     return Probes(tuple(measured))
 
