@@ -1,12 +1,12 @@
 """Who is asking: a credential and headers become a Caller. Keys are kept in api/keys.py; what a Caller sees is its own."""
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from api.keys import Keys, digest, split_credential
+from api.credentials import digest, split_credential
+from api.keys import Keys
 from core.caller import Caller, Grant, Once
 from core.clock import Clock, SystemClock
 from core.deadline import Deadline
@@ -65,7 +65,7 @@ class Auth:
     async def identify(self, headers: Mapping[str, str]) -> Identity:
         """Headers by lower-case name. Unauthenticated, or Forbidden for what the key may not claim."""
         token = _bearer(headers.get("authorization"))
-        if hmac.compare_digest(hashlib.sha256(token.encode()).digest(), self._operator_sha256):
+        if hmac.compare_digest(digest(token), self._operator_sha256):
             identity = _operator()
         else:
             identity = _holder(await self._known(token))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from api.keys import credential
+from api.credentials import credential
 from core.errors import Conflict, Fault, Invalid, Unavailable
 
 _LOCK = "service.lock"

@@ -1,10 +1,10 @@
-"""Credentials: made, listed, revoked, and looked up quickly. Their form is `mn_<key id>_<secret>`; only SHA-256 of the secret
-is kept. Who may do what with one is api/auth.py's and core/caller.py's matter."""
+"""Credentials: made, listed, revoked, and looked up quickly. Only SHA-256 of a secret is kept. Who may do what with one is
+api/auth.py's and core/caller.py's matter."""
 
-import hashlib
 import secrets
 from datetime import datetime
 
+from api.credentials import credential, digest
 from api.wire.keys import KeyIn
 from core.caller import Caller, Grant
 from core.clock import Clock
@@ -17,21 +17,6 @@ from storage.records import KeyRecord
 
 KEY_CACHED_S = 1.0  # how long another process's revocation may take to be seen here
 _CACHED_MAX = 4_096
-_PREFIX = "mn_"
-
-
-def credential(key_id: str, secret: str) -> str:
-    return f"{_PREFIX}{key_id}_{secret}"
-
-
-def split_credential(text: str) -> tuple[KeyId, str] | None:
-    """(key id, secret), or None when the text is no credential. The secret is hexadecimal, so the last `_` parts them."""
-    key_id, _, secret = text.removeprefix(_PREFIX).rpartition("_")
-    return (KeyId(key_id), secret) if text.startswith(_PREFIX) and key_id and secret else None
-
-
-def digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
 
 
 class Keys:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import FieldError, Invalid
@@ -227,18 +228,30 @@ def _groups(annotation: object) -> tuple[type[BaseModel], ...]:
 
 
 def _invalid(flaws: ValidationError) -> Invalid:
-    errors = tuple(
-        FieldError(pointer="/" + "/".join(str(part) for part in flaw["loc"]), detail=flaw["msg"])
-        for flaw in flaws.errors(include_url=False, include_input=False, include_context=False)
-    )
+    errors = tuple(_error(flaw) for flaw in flaws.errors(include_url=False, include_input=False))
     named = "; ".join(f"{_name(error.pointer)}: {error.detail}" for error in errors)
     return Invalid("settings.invalid", named, errors=errors)
 
 
+def _error(flaw: ErrorDetails) -> FieldError:
+    parts = [str(part) for part in flaw["loc"]]
+    if flaw["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        kinds = ", ".join(_kinds(parts[0]))
+        detail = f"must be one of {kinds}, since other names of its group are set"
+        return FieldError(pointer="/" + "/".join([*parts, "kind"]), detail=detail)
+    return FieldError(pointer="/" + "/".join(parts), detail=flaw["msg"])
+
+
+def _kinds(group: str) -> list[str]:
+    field = Settings.model_fields.get(group)
+    return [] if field is None else [str(one.model_fields["kind"].default) for one in _groups(field.annotation)]
+
+
 def _name(pointer: str) -> str:
-    parts = [part for part in pointer.strip("/").split("/") if part not in _KINDS]
-    return PREFIX + DELIMITER.join(part.upper() for part in parts)
+    group, *rest = pointer.strip("/").split("/")
+    # A union's member shows up in the place of a flaw; it is no part of the name.
+    known = set(_kinds(group)) if group in _UNIONS else set[str]()
+    return PREFIX + DELIMITER.join(part.upper() for part in (group, *rest) if part not in known)
 
 
-# A union's member shows up in the place of a flaw; it is no part of the name.
-_KINDS = frozenset({"sqlite", "postgres", "embedded", "onnx", "onnx_directory", "sentence_transformers", "openai"})
+_UNIONS = frozenset({"database", "embedder"})

@@ -97,10 +97,10 @@ def pointing(at: str) -> Generator[None]:
 def _invalid(flaws: ValidationError, part: str) -> Invalid:
     found = flaws.errors(include_url=False, include_input=False)
     errors = _places([FieldError(pointer=pointer(flaw["loc"]), detail=flaw["msg"]) for flaw in found])
+    first, *others = errors
     if found[0]["type"] == "json_invalid":
-        return Invalid("request.invalid_json", f"the body is no valid JSON: {found[0]['ctx']['error']}", errors=errors)  # pyright: ignore[reportTypedDictNotRequiredAccess]  # this kind always has one
-    more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
-    first = errors[0]
+        return Invalid("request.invalid_json", f"the body is no valid JSON: {first.detail}", errors=errors)
+    more = f" and {len(others)} more" if others else ""
     where = first.pointer or "the whole of it"
     return Invalid(f"request.invalid_{part}", f"{part}: {where}: {first.detail}{more}", errors=errors[:_ERRORS_MAX])
 

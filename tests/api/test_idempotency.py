@@ -106,6 +106,6 @@ def test_one_in_flight_is_409_and_the_write_happens_once(service: Service, opera
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "a\u00e4"])
 def test_a_wrong_key_is_422(operator: httpx.Client, index: str, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode()}
+    headers = {b"Idempotency-Key": key.encode()}
     answer = operator.post(f"/v1/indexes/{index}/documents", json=LEAVE, headers=headers)
     problem(answer, 422, "idempotency.invalid_key")

@@ -105,7 +105,7 @@ def test_an_unknown_operator_is_named(operator: httpx.Client, handbook: str) -> 
 
 
 @pytest.mark.parametrize("k", [0, -1, 101, 10_000])
-def test_k_out_of_range_is_422_naming_value_and_limit(operator: httpx.Client, handbook: str, k: int) -> None:
+def test_k_out_of_range_is_422_naming_value_and_limit(operator: httpx.Client, k: int) -> None:
     told = problem(operator.post("/v1/search", json={"query": "a", "k": k}), 422, "retrieval.invalid_k")
     assert str(k) in told["detail"]
     assert "100" in told["detail"]

@@ -53,7 +53,6 @@ CHUNK: Mapping[str, object] = {
     "span": [9, 69],
     "page": None,
     "heading_path": ["Leave"],
-    "tokens": 16,
     "text": "Up to five days of unused leave carry over to the next year.",
 }
 VERSION: Mapping[str, object] = {
