@@ -1,4 +1,4 @@
-"""Token-level quality of chunking on 790 exact answer spans: of what is retrieved, how much is answer, and how much of it is there.
+"""Quality of chunking on 790 exact answer spans: how much of what is retrieved is answer, and how much of it is there.
 
     .venv/bin/python evals/chunking.py [--corpora chatlogs,wikitexts] [--sizes 100:0,200:0,200:30]
 
@@ -93,10 +93,10 @@ async def _corpus(name: str, parameters: ChunkingParameters, tools: tuple[Vector
     passages = await vectors.of([indexed_text(chunk, document.text) for chunk in chunks], Purpose.PASSAGE)
     questions = _questions(name)
     asked = await vectors.of([question.text for question in questions], Purpose.QUERY)
-    mean = np.mean([counter.count(document.text[chunk.start : chunk.end]) for chunk in chunks])
+    mean = sum(counter.count(document.text[chunk.start : chunk.end]) for chunk in chunks) / len(chunks)
     scores: list[Score] = []
     for question, cosines in zip(questions, asked @ passages.T, strict=True):
-        best = np.argsort(-cosines, kind="stable")[:RETRIEVED]
+        best = cast("list[int]", np.argsort(-cosines, kind="stable")[:RETRIEVED].tolist())
         scores.append(score([(chunks[row].start, chunks[row].end) for row in best], question.spans))
     return scores, f"{len(chunks):7} {mean:6.0f}"
 
@@ -109,8 +109,8 @@ def score(retrieved: Sequence[Span], wanted: Sequence[Span]) -> Score:
 
 
 def _row(scores: Sequence[Score]) -> str:
-    precision, recall, iou = (np.mean([getattr(one, name) for one in scores]) for name in ("precision", "recall", "iou"))
-    return f"{precision:10.3f} {recall:7.3f} {iou:6.3f}"
+    rows = np.array([(one.precision, one.recall, one.iou) for one in scores])
+    return "{:10.3f} {:7.3f} {:6.3f}".format(*rows.mean(axis=0))
 
 
 def _document(name: str) -> ParsedDocument:

@@ -54,7 +54,7 @@ class _Packer:
         taken, start = self._take()
         first, last = taken[0], taken[-1]
         header = _header_above(first)
-        self._carried = self._overlap(last, not_before=first.start) if self.queue else None
+        self._carried = self._overlap(last, not_before=start) if self.queue else None
         return Stretch(start=start, end=last.end, page=first.page, header=header)
 
     def _take(self) -> tuple[list[Unit], int]:

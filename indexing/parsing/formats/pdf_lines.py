@@ -21,6 +21,8 @@ _ENDS_IN_PAGE_NUMBER = re.compile(r"\D\s\d{1,4}$|\.{4}")
 _LARGE_LEVEL, _BOLD_LEVEL = 4, 7
 # A page with more than this many is a list of contents or a poster, and heads nothing.
 _HEADINGS_PER_PAGE_MAX = 12
+_NUMBER_ENDS = "%)$\u20ac\u00a3-\u2013\u2014"
+_UNITS = frozenset({"$", "%", ")", "\u20ac", "\u00a3"})
 _HEADING_CHARACTERS_MAX = 110
 _HEADING_SENTENCE_MAX = 70
 _BOLD_RUN_MAX = 2
@@ -66,11 +68,10 @@ class _Look:
 
     def level(self, line: Line) -> int:
         """The heading level of a line by itself, 0 for none."""
-        if not _may_be_heading(line.text) or line.text in self.running:
-            return 0
-        division = _division(line)
-        if division:
-            return division
+        level = _division(line) or self._level_of_type(line)
+        return level if level and _may_be_heading(line.text) and line.text not in self.running else 0
+
+    def _level_of_type(self, line: Line) -> int:
         if line.height >= self.body * _LARGER_BY:
             return self.levels.get(line.height, _BOLD_LEVEL - 1)
         return _BOLD_LEVEL if line.bold else 0
@@ -94,13 +95,14 @@ def _write_page(lines: Sequence[Line], builder: TextBuilder, look: _Look) -> Non
     prose: list[str] = []
     rows: list[str] = []
     for line, level in zip(lines, levels, strict=True):
-        if level or _is_row(line.text):
+        is_row = not level and _is_row(line.text)
+        if level or is_row:
             _write_prose(prose, builder)
-        if level or not _is_row(line.text):
+        if not is_row:
             _write_rows(rows, builder)
         if level:
             builder.heading(line.text, level)
-        elif _is_row(line.text):
+        elif is_row:
             rows.append(line.text)
         else:
             if _BULLET.match(line.text) or not line.text:
@@ -130,12 +132,14 @@ def _write_rows(rows: list[str], builder: TextBuilder) -> None:
 
 
 def _is_row(text: str) -> bool:
-    """A line of a table: it ends in a number and is numbers for the larger part of its last words."""
+    """A line of a table: numbers stand at its end, two of them or more."""
+    if not text or (text[-1] not in _NUMBER_ENDS and not text[-1].isdigit()):
+        return False  # nearly every line of prose ends here
     words = text.split()
-    if not 2 <= len(words) <= 40 or text.endswith("."):
+    if not 2 <= len(words) <= 40:
         return False
-    numbers = [bool(_NUMBER.fullmatch(word)) or word in {"$", "%", ")", "€", "£"} for word in words]
-    return sum(numbers) >= 2 and any(numbers[-2:]) and sum(numbers[-4:]) >= 2
+    last = [word in _UNITS or _NUMBER.fullmatch(word) is not None for word in words[-4:]]
+    return sum(last) >= 2 and any(last[-2:])
 
 
 def _may_be_heading(text: str) -> bool:

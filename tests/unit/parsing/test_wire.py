@@ -77,5 +77,5 @@ def test_an_answer_larger_than_the_limits_allow_is_not_waited_for() -> None:
 
 def test_characters_that_cannot_be_stored_are_replaced_once_more() -> None:
     sent = fields(next(iter(encode_answer(DOCUMENT, [], cpu_s=0.0)))[PREFIX.size :])
-    header = {**sent, "title": "a\x00b\ud800", "children": []}
+    header: dict[str, object] = {**sent, "title": "a\x00b\ud800", "children": []}
     assert decode_answer(json.dumps(header).encode(), DOCUMENT.text.encode()).title == "a\ufffdb\ufffd"
