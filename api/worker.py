@@ -18,9 +18,10 @@ Loop = Callable[[], Awaitable[None]]
 class Workers:
     """Named loops. `run` goes on until it is cancelled."""
 
-    def __init__(self, loops: Mapping[str, Loop], clock: Clock) -> None:
+    def __init__(self, loops: Mapping[str, Loop], clock: Clock, *, pause_s: float = PAUSE_S) -> None:
         self._loops = loops
         self._clock = clock
+        self._pause_s = pause_s
         self._failed_at_s: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -35,7 +36,7 @@ class Workers:
         return f"{', '.join(lately)} failed and was started again; see the log" if lately else None
 
     async def _forever(self, name: str, loop: Loop) -> None:
-        pause_s = PAUSE_S
+        pause_s = self._pause_s
         while True:
             started_s = self._clock.monotonic()
             try:
@@ -45,6 +46,6 @@ class Workers:
                 log.exception("worker failed", worker=name, again_in_s=pause_s)
             self._failed_at_s[name] = self._clock.monotonic()
             if self._clock.monotonic() - started_s > SOUND_S:
-                pause_s = PAUSE_S
+                pause_s = self._pause_s
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
