@@ -23,7 +23,7 @@ _PIPE_BYTES = 1024 * 1024
 class PoolLimits:
     """What one file may take. `memory_bytes` is resident memory of its worker, `documents_max` how many one worker reads."""
 
-    wall_s: float = 120.0
+    wall_s: float = 300.0  # workers are polite: on a busy machine a CPU second takes many
     cpu_s: float = 90.0
     memory_bytes: int = 1 * GIB
     documents_max: int = 500

@@ -1,6 +1,7 @@
 """Writes canonical text block by block and remembers where each block stands. It decides nothing about formats."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from indexing.parsing import faults
 from indexing.parsing.charset import storable
@@ -83,10 +84,12 @@ class TextBuilder:
         end = start + len(text)
         if end > self._limits.text_characters_max:
             raise faults.too_large("characters of text", value="more", limit=self._limits.text_characters_max)
-        if len(self._blocks) >= self._limits.blocks_max:
-            raise faults.too_large("paragraphs, list items and tables", value="more", limit=self._limits.blocks_max)
         self._parts += (gap, text)
         self._length = end
+        if len(self._blocks) >= self._limits.blocks_max:
+            # A dump of small records: from here on they are one long paragraph, and cut like one.
+            self._blocks[-1] = replace(self._blocks[-1], kind=BlockKind.PARAGRAPH, end=end)
+            return
         header_end = start + header_length
         self._blocks.append(Block(kind=kind, start=start, end=end, level=level, page=self._page, header_end=header_end))
 

@@ -84,7 +84,7 @@ def _whole(text: str, head: str, claimed: str | None) -> str | None:
         return None
     if _XML_START.match(start) and _XML_END.search(text[-2000:]):
         return _markup(start, head, claimed)
-    return _json_kind(text) if start[:1] in {"{", "["} else None
+    return _json_kind(text, claimed) if start[:1] in {"{", "["} else None
 
 
 def _after_comments(head: str) -> str:
@@ -105,27 +105,27 @@ def _markup(start: str, head: str, claimed: str | None) -> str | None:
     return HTML if claimed == HTML or len(_HTML_TAGS.findall(head)) > 3 else XML
 
 
-def _json_kind(text: str) -> str | None:
+def _json_kind(text: str, claimed: str | None) -> str | None:
     lines = [line for line in text[:_HEAD].split("\n") if line.strip()]
     if len(lines) > 1 and len(text) > _HEAD:
         lines = lines[:-1]  # the sample may have cut it
     if len(lines) > 1 and all(_is_record(line) for line in lines[:20]):
         return JSONL
-    return JSON if _is_json(text) else None
-
-
-def _is_record(line: str) -> bool:
-    return line.lstrip()[:1] in {"{", "["} and _is_json(line)
-
-
-def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except RecursionError:
-        return True  # JSON as far as one could follow; its parser names the nesting
+        # JSON as far as one could follow, and its parser names the nesting; or a text that likes brackets.
+        return None if claimed in {MARKDOWN, PLAIN} else JSON
     except ValueError:
+        return None
+    return JSON
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict | list)
+    except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _is_mail(head: str) -> bool:

@@ -59,7 +59,8 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseLimits:
-    """What a parser refuses to go beyond. Sizes of archives are checked before anything is unpacked."""
+    """What a parser refuses to go beyond. Sizes of archives are checked before anything is unpacked. Past `blocks_max` the
+    rest is one block, which is no refusal."""
 
     text_characters_max: int = 10 * 1024 * 1024
     blocks_max: int = 200_000

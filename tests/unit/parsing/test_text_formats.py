@@ -135,8 +135,9 @@ def test_json_becomes_lines_one_paragraph_a_record() -> None:
 
 
 def test_json_lines_keep_a_broken_record_as_it_is() -> None:
-    document = read('{"a": 1}\n{"a": \n{"a": 3}\n', "a.jsonl", None)
-    assert document.text in {'a: 1\n\n{"a": \n\na: 3', '{"a": 1}\n{"a": \n{"a": 3}\n'}
+    lines = [f'{{"a": {number}}}' for number in range(30)]
+    document = read("\n".join([*lines, '{"a": ', '{"a": 99}']), "a.jsonl")
+    assert document.text.endswith('a: 29\n\n{"a":\n\na: 99')
 
 
 def test_a_notebook_gives_prose_and_code() -> None:
@@ -167,6 +168,16 @@ def test_xml_that_declares_entities_is_refused(doctype: str) -> None:
     with pytest.raises(Fault) as raised:
         read(f"<?xml version='1.0'?>{doctype}<a>&b;</a>", "a.xml")
     assert raised.value.code == "indexing.corrupt_document"
+
+
+def test_more_records_than_blocks_are_one_long_block_at_the_end() -> None:
+    document = read("[" + ",".join(f'"record {number}"' for number in range(50)) + "]", "a.json", ParseLimits(blocks_max=10))
+    assert len(document.blocks) == 10
+    assert document.text[document.blocks[-1].start : document.blocks[-1].end].endswith("record 49")
+
+
+def test_a_text_of_brackets_is_no_json() -> None:
+    assert read("[" * 50_000, "a.md").media_type == "text/markdown"
 
 
 def test_text_over_the_limit_is_refused_before_it_is_parsed() -> None:
