@@ -41,7 +41,7 @@ async def test_a_failure_inside_is_a_500_that_leaks_nothing(runtime: Runtime) ->
 
     app = create_app(runtime, SystemClock())
     app.router.routes.clear()
-    app.add_api_route("/broken", lambda: broken(), methods=["GET"])
+    app.add_api_route("/broken", broken, methods=["GET"])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as serving:
         answer = await serving.get("/broken")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
