@@ -23,6 +23,7 @@ _stemmers: Any = cast("Any", importlib.import_module("Stemmer"))  # PyStemmer ha
 ANALYSIS_VERSION = 1
 
 WORD_CHARACTERS_MAX = 64  # longer runs are base64 or a broken file; engines refuse terms of 64 KiB
+_GROUP_DIGITS = 3
 _PARTS_MAX = 8  # a path of more parts is found by its parts
 _CACHED_WORDS_MAX = 1 << 16  # words are Zipfian: a small cache answers nearly all of them
 
@@ -34,12 +35,19 @@ _SPACELESS = (
 )
 # Python's \w leaves out the vowel signs of Indic scripts, which would cut every word there.
 _MARKS = "".join(chr(code) for code in range(0x0300, 0x1E00) if unicodedata.category(chr(code)) in {"Mn", "Mc"})
-_CHARACTER = rf"[\w{_MARKS}]"
-_WORD = re.compile(
-    rf"\d{{1,3}}(?:,\d{{3}})+(?![\d,])(?:\.\d+)?"  # 1,234,567.89
-    rf"|(?<!{_CHARACTER})[a-z](?:\+\+|#)(?!{_CHARACTER})"  # c++, c#
-    rf"|{_CHARACTER}+(?:[-._/:@']{_CHARACTER}+)*"
-)
+
+
+def _words_of(character: str, flags: re.RegexFlag) -> re.Pattern[str]:
+    return re.compile(
+        r"(?<![\d,])\d{1,3}(?:,\d{3}){1,5}(?![\d,])(?:\.\d+)?"  # 1,234,567.89, and no endless row of numbers
+        rf"|(?<!{character})[a-z](?:\+\+|#)(?!{character})"  # c++, c#
+        rf"|{character}+(?:[-._/:@']{character}+)*",
+        flags,
+    )
+
+
+_WORD = _words_of(rf"[\w{_MARKS}]", re.UNICODE)
+_ASCII_WORD = _words_of(r"\w", re.ASCII)  # the same for most text, at half the time
 _JOINERS = re.compile(r"[-._/:@']")
 _SPACELESS_RUN = re.compile(rf"([{_SPACELESS}]+)")
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
@@ -56,8 +64,10 @@ LANGUAGES = frozenset(cast("list[str]", _stemmers.algorithms())) | _UNSTEMMED
 def analyse(text: str, language: str) -> list[str]:
     """The terms of a text in order, repeated as often as they occur. `language` is one of LANGUAGES, else Invalid."""
     known = _analyser(language)
+    folded = _fold(text)
+    words = _ASCII_WORD if folded.isascii() else _WORD
     terms: list[str] = []
-    for word in _WORD.findall(_fold(text)):
+    for word in words.findall(folded):
         terms += known[word]
     return terms
 
@@ -72,6 +82,11 @@ def check_language(language: str) -> str:
     return language
 
 
+def known_words(language: str) -> frozenset[str]:
+    """What this thread remembers the terms of: bounded in number and in length."""
+    return frozenset(_analyser(language))
+
+
 class _Analyser(dict[str, tuple[str, ...]]):
     """Folded word → its terms, worked out when first asked for. Of one thread: stemmers are not safe to share."""
 
@@ -81,26 +96,31 @@ class _Analyser(dict[str, tuple[str, ...]]):
         self._stem: Callable[[str], str] = str if language in _UNSTEMMED else _stemmers.Stemmer(language, 0).stemWord
 
     def __missing__(self, word: str) -> tuple[str, ...]:
-        if len(self) >= _CACHED_WORDS_MAX:
-            self.clear()
-        terms = self[word] = tuple(self._terms(word))
+        if not word.isascii() and _SPACELESS_RUN.search(word):
+            return self._mixed_terms(word)  # as long as a sentence, and never seen again
+        terms = tuple(self._word_terms(word))
+        if len(word) <= WORD_CHARACTERS_MAX:
+            if len(self) >= _CACHED_WORDS_MAX:
+                self.clear()
+            self[word] = terms
         return terms
 
-    def _terms(self, word: str) -> list[str]:
-        if not word.isascii() and _SPACELESS_RUN.search(word):
-            return [term for run in _SPACELESS_RUN.split(word) for term in self._run_terms(run)]
-        return self._word_terms(word)
-
-    def _run_terms(self, run: str) -> list[str]:
-        if not _SPACELESS_RUN.match(run):
-            return self._word_terms(run.strip("-._/:@'"))
-        return [run[start : start + 2] for start in range(max(1, len(run) - 1))]
+    def _mixed_terms(self, word: str) -> tuple[str, ...]:
+        terms: list[str] = []
+        for place, run in enumerate(_SPACELESS_RUN.split(word)):
+            if place % 2:  # what the pattern's group matched
+                terms += [run[start : start + 2] for start in range(max(1, len(run) - 1))]
+            else:
+                terms += self[run.strip("-._/:@'")]
+        return tuple(terms)
 
     def _word_terms(self, word: str) -> list[str]:
-        if "," in word:
-            word = word.replace(",", "")
+        groups = word.split(",")
+        word = "".join(groups)
         parts = [part for part in _JOINERS.split(word) if part]
         terms = [term for part in parts if part not in self._stop and (term := self._term(part))]
+        if len(groups) > 1 and len(groups[0]) == _GROUP_DIGITS:
+            terms += groups  # 100,200 may be two cells of a table as well
         if len(parts) > 1 and _is_identifier(word, parts):
             terms.append(_unaccented(word)[:WORD_CHARACTERS_MAX])
         return terms

@@ -3,23 +3,19 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from core.caller import Visibility
 from core.errors import Fault, Invalid
 from core.telemetry import log
 from engines.analysis import check_language
-from engines.embedded.faiss_border import use_one_thread
 from engines.embedded.locks import FolderLock
 from engines.embedded.shelf import Shelf
 from engines.embedded.tuning import Tuning
+from engines.embedded.workers import Workers
 from engines.port import Arms, Collection, CollectionStats, Query, Row, Watermark
-
-_T = TypeVar("_T")
 
 
 class EmbeddedEngine:
@@ -30,10 +26,11 @@ class EmbeddedEngine:
         `threads` the searches that run at once."""
         self._tuning = tuning or Tuning()
         self._lock = FolderLock(folder)
-        self._shelf = Shelf(folder, memory_bytes_max=memory_bytes_max, tuning=self._tuning)
-        self._searches = _Workers("engine-search", threads)
-        self._changes = _Workers("engine-change", 2)
-        self._trainings = _Workers("engine-train", 1)
+        # Below the lock and not beside it: a tenant may have any name.
+        self._shelf = Shelf(folder / "collections", memory_bytes_max=memory_bytes_max, tuning=self._tuning)
+        self._searches = Workers("engine-search", threads)
+        self._changes = Workers("engine-change", 2)
+        self._trainings = Workers("engine-train", 1)
         self._training: dict[str, asyncio.Task[None]] = {}
         self._stopping = threading.Event()
         self._sweep: asyncio.TimerHandle | asyncio.Task[None] | None = None
@@ -153,18 +150,3 @@ class EmbeddedEngine:
         self._sweep = None
         if left_open:
             self._sweep_later()
-
-
-class _Workers:
-    """A bounded pool off the event loop. Who waits for a thread waits as a coroutine, and can be cancelled."""
-
-    def __init__(self, name: str, threads: int) -> None:
-        self._permits = asyncio.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=use_one_thread)
-
-    async def run(self, work: Callable[[], _T]) -> _T:
-        async with self._permits:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    def close(self) -> None:
-        self._pool.shutdown()

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import Unavailable
+from core.errors import Fault, Unavailable
+from core.telemetry import log
 from engines.embedded.collection import OpenCollection
 from engines.embedded.faults import backend
 from engines.embedded.recovery import make, recover
@@ -70,11 +71,17 @@ class Shelf:
         with self._lock:
             self._closed = True
             places = list(self._places.values())
+        failed: list[Fault] = []
         for place in places:
             with place.gate:
-                if place.opened:
-                    place.opened.close()
-                    place.opened = None
+                try:
+                    if place.opened:
+                        place.opened.close()
+                except Fault as fault:
+                    failed.append(fault)
+                place.opened = None
+        if failed:
+            raise failed[0]
 
     def _pin(self, collection: Collection) -> _Place:
         with self._lock:
@@ -123,6 +130,11 @@ class Shelf:
             if place.opened:
                 place.opened.close()
                 place.opened = None
+        except Fault as fault:
+            # It stays open, over the bound: the search that happened to notice has nothing to do with it.
+            log.warning("engine.eviction_failed", collection=path, code=fault.code, reason=fault.message)
+            return False
+        else:
             with self._lock:
                 if not place.pins and self._places.get(path) is place:
                     del self._places[path]

@@ -87,6 +87,9 @@ def write_manifest(folder: Path, collection: Collection, manifest: Manifest) -> 
     raw = json.dumps({"body": body, "digest": _digest_of_body(body)}, indent=1).encode()
     _write_file(folder / MANIFEST, lambda path: _write_bytes(path, raw))
     _sync(folder)
+    if manifest.number == 1:  # the folders above may be as new as this one
+        for above in folder.parents[: collection.path.count("/") + 1]:
+            _sync(above)
     kept = {MANIFEST, TEXT_FOLDER, *manifest.digests}
     for path in folder.iterdir():
         if path.name not in kept:

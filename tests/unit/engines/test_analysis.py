@@ -6,7 +6,7 @@ import time
 import pytest
 
 from core.errors import Invalid
-from engines.analysis import LANGUAGES, WORD_CHARACTERS_MAX, analyse
+from engines.analysis import LANGUAGES, WORD_CHARACTERS_MAX, analyse, known_words
 
 
 def shares(document: str, query: str, language: str = "english") -> bool:
@@ -70,6 +70,27 @@ def test_an_identifier_is_told_from_its_parts_standing_apart() -> None:
     assert "err-4711" in analyse("ERR-4711", "english")
     assert "err-4711" not in analyse("err or 4711", "english")
     assert "c++" not in analyse("c", "english")
+
+
+def test_long_runs_are_analysed_and_not_remembered() -> None:
+    analyse("word " + "x" * 100_000 + " " + "水火" * 50_000, "yiddish")
+    assert known_words("yiddish") <= {"", "word"}
+
+
+def test_rows_of_numbers_are_found_by_each_number() -> None:
+    assert shares("100,200,300", "200")
+    assert shares("revenue 123,456,789", "123456789")
+    assert analyse("1,234,567", "english") == ["1234567"]
+    numbers = [str(number) for number in range(100, 1_000)]
+    assert set(numbers) <= set(analyse(",".join(numbers), "english"))
+
+
+@pytest.mark.parametrize("unit", ["100,", "1,111,", "a-", "a.b@", "1.", "__", "c+", "'", "é,", "水1"])
+def test_no_text_takes_more_than_linear_time(unit: str) -> None:
+    text = unit * (300_000 // len(unit))
+    started = time.thread_time()
+    analyse(text, "english")
+    assert time.thread_time() - started < 3
 
 
 def test_a_compound_without_digits_is_its_parts_alone() -> None:

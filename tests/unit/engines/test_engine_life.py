@@ -5,6 +5,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from core.errors import Conflict, Unavailable
 from core.filters import Eq
 from core.limits import MIB
 from engines.embedded import EmbeddedEngine, Tuning
+from engines.embedded.faiss_border import faiss
+from engines.embedded.workers import Workers
 from engines.port import Row
 from tests.support.engines import ask, collection, fill, keys, row, toward, vector, watermark
 
@@ -89,8 +92,34 @@ async def test_a_dropped_collection_leaves_no_files(tmp_path: Path) -> None:
     await fill(engine, HERE, [row(1, "wing")])
     assert (await engine.stats(HERE)).disk_bytes > 0
     await engine.drop(HERE)
-    assert [path for path in (tmp_path / "acme").rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "collections").rglob("*") if path.is_file()] == []
     await engine.close()
+
+
+async def test_a_tenant_may_be_named_like_a_file_of_the_engine(tmp_path: Path) -> None:
+    engine = start(tmp_path)
+    for name in ("holder.json", ".lock", "collections"):
+        await fill(engine, collection(name), [row(1, "wing")])
+        await engine.flush(collection(name))
+    await engine.close()
+    again = start(tmp_path)
+    for name in ("holder.json", ".lock", "collections"):
+        assert keys((await ask(again, collection(name), text="wing")).keyword) == [1]
+    await again.close()
+
+
+async def test_a_collection_that_cannot_be_written_when_it_is_closed_stays_open(tmp_path: Path) -> None:
+    engine = start(tmp_path, memory_bytes_max=1)
+    await fill(engine, HERE, [row(1, "wing")])
+    in_the_way = tmp_path / "collections" / HERE.path / "rows-1.npz.tmp"
+    in_the_way.mkdir()
+    other = collection(index_id=2)
+    await fill(engine, other, [row(2, "wing")])
+    assert keys((await ask(engine, other, text="wing")).keyword) == [2]
+    assert keys((await ask(engine, HERE, text="wing")).keyword) == [1]
+    with pytest.raises(Unavailable):
+        await engine.close()
+    await start(tmp_path).close()
 
 
 # --- memory
@@ -217,6 +246,26 @@ async def test_a_collection_can_be_dropped_while_it_is_searched_and_filled(tmp_p
     await engine.drop(HERE)
     assert keys((await ask(engine, HERE, text="word")).keyword) == []
     await engine.close()
+
+
+async def test_every_thread_that_calls_faiss_has_openmp_at_one() -> None:
+    workers = Workers("test", 2)
+    assert set(await asyncio.gather(*(workers.run(faiss.omp_get_max_threads) for _ in range(8)))) == {1}
+    workers.close()
+
+
+async def test_no_more_run_at_once_than_there_are_threads_and_who_waits_can_leave() -> None:
+    workers = Workers("test", 1)
+    release = threading.Event()
+    running = asyncio.create_task(workers.run(lambda: release.wait(5)))
+    waiting = asyncio.create_task(workers.run(lambda: pytest.fail("ran though it was cancelled")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    release.set()
+    assert await running
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    workers.close()
 
 
 # --- the background

@@ -80,6 +80,12 @@ def test_the_writer_is_closed_when_it_was_idle_and_opens_again(tmp_path: Path) -
     assert keyword.stage([row(2, "wing")], ()).rows == 2
 
 
+def test_a_batch_is_one_commit(tmp_path: Path) -> None:
+    keyword = index(tmp_path)
+    keyword.stage([row(key, "wing") for key in range(1, 501)], range(1, 501))
+    assert len(list(tmp_path.glob("*.idx"))) == 1
+
+
 def test_small_segments_are_merged_and_their_files_removed(tmp_path: Path) -> None:
     keyword = index(tmp_path)
     for key in range(1, 26):
