@@ -63,6 +63,7 @@ class Expansion:
             await self._blobs.note(tx, list(blobs.values()), now)
             rows = await self._rows(tx, claim, found, blobs)
             await items.add(tx, claim.job_id, rows, index_id=claim.index_id, lane=LANE_BULK, at=now)
+            await self._announce(tx, claim, rows)
             await items.set_payload(tx, claim.id, {**claim.payload, "position": found[-1].position})
             await items.progressed(tx, claim.id, self._owner)
         return True
@@ -82,7 +83,6 @@ class Expansion:
                 rows.append(_failed(one, one.fault))
             else:
                 rows.append(self._row(claim.payload, one, numbers[one.position], blobs.get(one.position)))
-        await self._announce(tx, claim, rows)
         return rows
 
     async def _announce(self, tx: Transaction, claim: Claim, rows: list[NewItem]) -> None:

@@ -178,7 +178,6 @@ class Publisher:
             return
         numbers = await documents.issue_many(tx, work.index.id, list(kept), now)
         await self._blobs.note(tx, [attachment.blob for attachment in attachments], now)
-        await pending.announce(tx, work.index.id, dict.fromkeys(kept, parent.envelope.acl), parent=parent.id)
         payload = {**Wanted().payload(), "parent": parent.id}
         rows = [
             NewItem(
@@ -191,6 +190,7 @@ class Publisher:
             for attachment in attachments
         ]
         await items.add(tx, work.claim.job_id, rows, index_id=work.index.id, lane=LANE_BULK, at=now)
+        await pending.announce(tx, work.index.id, dict.fromkeys(kept, parent.envelope.acl), parent=parent.id)
 
     async def _finish(self, tx: Transaction, claim: Claim, outcome: Outcome, document: DocumentRecord) -> None:
         await items.finish(

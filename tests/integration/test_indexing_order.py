@@ -155,6 +155,18 @@ async def test_a_patch_holds_against_the_access_list_of_a_version_that_is_being_
     assert await still.found("office", caller=still.caller(ANN)) == set()
 
 
+async def test_a_submit_that_keeps_the_access_list_keeps_that_of_the_one_it_overtook(still: Stack) -> None:
+    await still.put(DOCUMENT, OLD, acl=None, wait=Wait.STORED)
+    await still.work()
+    await still.put(DOCUMENT, "The office is closed.", acl=[LEGAL], wait=Wait.STORED)
+    await still.put(DOCUMENT, NEW, wait=Wait.STORED)
+    restricting, last = await still.claim()
+    await do(still, last)
+    await do(still, restricting)
+    assert await still.text(DOCUMENT) == NEW
+    assert (await still.document(DOCUMENT)).envelope.acl == (LEGAL,)
+
+
 async def test_a_patch_embeds_nothing_and_counts_a_revision(stack: Stack) -> None:
     await stack.put(DOCUMENT, OLD)
     record, offset = await stack.catalog.patch_document(

@@ -1,0 +1,5 @@
+"""The indexing room on real things, for histories of what is published."""
+
+from tests.support.indexing import parsers, still
+
+__all__ = ["parsers", "still"]
