@@ -66,6 +66,12 @@ def check_document_id(value: str) -> DocumentId:
     return DocumentId(value)
 
 
+def below(prefix: str, name: str) -> str:
+    """A document's id under a prefix, which is a folder whether or not it ends with `/`."""
+    folder = prefix.rstrip("/")
+    return f"{folder}/{name}" if folder else name
+
+
 def check_principal(value: str) -> Principal:
     """`kind:name`, such as `user:ann` or `group:hr`, or Invalid."""
     if not _PRINCIPAL.fullmatch(value):

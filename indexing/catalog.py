@@ -92,7 +92,9 @@ class Catalog:
                 await items.cancel_unfinished(tx, running)
                 await jobs.move(tx, running, to=JobState.CANCELLED, among=jobs.UNFINISHED, at=now)
             await indexes.mark_deleting(tx, index.id, now)
-            await jobs.add(tx, job_id, index=index, kind=JobKind.DELETE_INDEX, state=JobState.QUEUED, spec={}, at=now)
+            await jobs.add(
+                tx, job_id, index=index, owner=caller.subject, kind=JobKind.DELETE_INDEX, state=JobState.QUEUED, spec={}, at=now
+            )
             row = NewItem(document_id=DocumentId(name), kind="delete_index", payload={})
             await items.add(tx, job_id, [row], index_id=index.id, lane=LANE_BULK, at=now)
             return await jobs.get(tx, job_id, now)
@@ -273,7 +275,9 @@ class Catalog:
         job_id = JobId(make_id("job", now))
         answer = dataclasses.replace(receipt, job_id=job_id)
         async with self._db.write(caller.tenant) as tx:
-            await jobs.add(tx, job_id, index=index, kind=JobKind.DELETE, state=JobState.QUEUED, spec={}, at=now)
+            await jobs.add(
+                tx, job_id, index=index, owner=caller.subject, kind=JobKind.DELETE, state=JobState.QUEUED, spec={}, at=now
+            )
             numbers = await documents.issue_many(tx, index.id, ids, now)
             rows = [
                 NewItem(document_id=one, kind="delete", number=numbers[one], payload={}, state=ItemState.QUEUED) for one in ids

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.errors import Conflict, Fault, TooLarge
-from core.ids import DocumentId, IndexName, JobId, make_id
+from core.ids import DocumentId, IndexName, JobId, Principal, make_id
 from core.limits import Limits
 from core.paging import Page, PageRequest
 from indexing.deciding import Course, Wanted, content_digest, decide
@@ -66,7 +66,7 @@ class Indexing:
         async with self._db.write(caller.tenant) as tx:
             index = await indexes.get(tx, name)
             plans = await self._plan(tx, index, submissions, blobs)
-            results, job_id = await self._enter(tx, index, plans)
+            results, job_id = await self._enter(tx, index, plans, owner=caller.subject)
             head = await tenants.head(tx)
             answer = SubmitAnswer(results=results, offset=None)
 
@@ -94,7 +94,9 @@ class Indexing:
         state = JobState.OPEN if upload else JobState.QUEUED
         async with self._db.write(caller.tenant) as tx:
             index = await indexes.get(tx, name)
-            await jobs.add(tx, job_id, index=index, kind=JobKind(request.kind), state=state, spec=spec, at=now)
+            await jobs.add(
+                tx, job_id, index=index, owner=caller.subject, kind=JobKind(request.kind), state=state, spec=spec, at=now
+            )
             if not upload:
                 row = NewItem(document_id=DocumentId(""), kind="expand", payload=spec)
                 await items.add(tx, job_id, [row], index_id=index.id, lane=LANE_BULK, at=now)
@@ -113,7 +115,7 @@ class Indexing:
             )
         blob = await self._blobs.keep_file(caller.tenant, upload.path)
         async with self._db.write(caller.tenant) as tx:
-            job = await self._open(tx, job_id)
+            job = await self._open(tx, caller, job_id)
             await items.replace_held(tx, job_id, upload.id)
             await self._check_size(tx, job_id, upload)
             index = await indexes.get(tx, job.index)
@@ -126,13 +128,13 @@ class Indexing:
         caller.require(Grant.WRITE)
         now = self._clock.now()
         async with self._db.write(caller.tenant) as tx:
-            job = await self._open(tx, job_id)
+            job = await self._open(tx, caller, job_id)
             held = await items.held(tx, job_id)
             numbers = await documents.issue_many(tx, job.index_id, [document for _, document in held], now)
             index = await indexes.get(tx, job.index)
             acl = self._sources.wanted(await jobs.spec(tx, job_id)).envelope(None, index).acl
-            await pending.announce(tx, index.id, dict.fromkeys(numbers, acl))
             await items.queue_held(tx, [(item, numbers[document]) for item, document in held], now)
+            await pending.announce(tx, index.id, dict.fromkeys(numbers, acl))
             await jobs.move(tx, job_id, to=JobState.QUEUED, among=(JobState.OPEN,), at=now)
             await jobs.finish_if_done(tx, job_id, now)
             job = await jobs.get(tx, job_id, now)
@@ -154,18 +156,18 @@ class Indexing:
     async def job(self, caller: Caller, job_id: JobId) -> JobRecord:
         caller.require(Grant.READ)
         async with self._db.read(caller.tenant) as tx:
-            return await self._found(tx, job_id)
+            return await self._found(tx, caller, job_id)
 
     async def jobs(self, caller: Caller, page: PageRequest) -> Page[JobRecord]:
         """Newest first."""
         caller.require(Grant.READ)
         async with self._db.read(caller.tenant) as tx:
-            return await jobs.page(tx, page, self._clock.now())
+            return await jobs.page(tx, page, self._clock.now(), owner=_only(caller))
 
     async def items(self, caller: Caller, job_id: JobId, page: PageRequest, *, state: ItemState | None) -> Page[ItemRecord]:
         caller.require(Grant.READ)
         async with self._db.read(caller.tenant) as tx:
-            await self._found(tx, job_id)
+            await self._found(tx, caller, job_id)
             return await items.page(tx, job_id, page, state=state)
 
     async def cancel(self, caller: Caller, job_id: JobId) -> JobRecord:
@@ -173,7 +175,7 @@ class Indexing:
         caller.require(Grant.WRITE)
         now = self._clock.now()
         async with self._db.write(caller.tenant) as tx:
-            job = await self._found(tx, job_id)
+            job = await self._found(tx, caller, job_id)
             if job.state.final:
                 raise Conflict("indexing.job_ended", f"job {job_id} is {job.state} already; there is nothing to cancel")
             if job.kind is JobKind.DELETE_INDEX:
@@ -192,7 +194,7 @@ class Indexing:
         caller.require(Grant.WRITE)
         now = self._clock.now()
         async with self._db.write(caller.tenant) as tx:
-            job = await self._found(tx, job_id)
+            job = await self._found(tx, caller, job_id)
             failed = [item for item in await items.failed_of_job(tx, job_id) if _repeatable(item)]
             if not job.state.final or not failed:
                 raise Conflict(
@@ -233,7 +235,7 @@ class Indexing:
         return decide(current, digest=digest, envelope=wanted.envelope(current, index))
 
     async def _enter(
-        self, tx: Transaction, index: IndexRecord, plans: Sequence[_Plan]
+        self, tx: Transaction, index: IndexRecord, plans: Sequence[_Plan], *, owner: Principal
     ) -> tuple[tuple[SubmitResult, ...], JobId | None]:
         """Does what can be done now and makes a job of the rest."""
         now = self._clock.now()
@@ -243,11 +245,11 @@ class Indexing:
         job_id = JobId(make_id("job", now)) if work else None
         if job_id is not None:
             await self._blobs.note(tx, [plan.blob for plan in work], now)
-            acls = {plan.submission.id: plan.wanted.envelope(plan.current, index).acl for plan in work}
-            await pending.announce(tx, index.id, acls)
-            await jobs.add(tx, job_id, index=index, kind=JobKind.DOCUMENTS, state=JobState.QUEUED, spec={}, at=now)
+            await jobs.add(tx, job_id, index=index, owner=owner, kind=JobKind.DOCUMENTS, state=JobState.QUEUED, spec={}, at=now)
             rows = [_item(plan, numbers[plan.submission.id]) for plan in work]
             await items.add(tx, job_id, rows, index_id=index.id, lane=LANE_DIRECT, at=now)
+            acls = {plan.submission.id: plan.wanted.envelope(plan.current, index).acl for plan in work}
+            await pending.announce(tx, index.id, acls)
         results: list[SubmitResult] = []
         for plan in plans:
             changed = plan.current
@@ -277,15 +279,15 @@ class Indexing:
                 await idempotency.replace(tx, caller, answer)
         return answer
 
-    async def _open(self, tx: Transaction, job_id: JobId) -> JobRecord:
-        job = await self._found(tx, job_id)
+    async def _open(self, tx: Transaction, caller: Caller, job_id: JobId) -> JobRecord:
+        job = await self._found(tx, caller, job_id)
         if job.state is not JobState.OPEN:
             raise Conflict("indexing.job_not_open", f"job {job_id} is {job.state}; only an open upload job takes files")
         return job
 
-    async def _found(self, tx: Transaction, job_id: JobId) -> JobRecord:
+    async def _found(self, tx: Transaction, caller: Caller, job_id: JobId) -> JobRecord:
         job = await jobs.find(tx, job_id, self._clock.now())
-        if job is None:
+        if job is None or _only(caller) not in {None, job.owner}:
             raise no_such_job(job_id)
         return job
 
@@ -322,6 +324,11 @@ class Indexing:
             payload=wanted.payload(),
             state=ItemState.HELD,
         )
+
+
+def _only(caller: Caller) -> Principal | None:
+    """Whose jobs the caller may look at, None for everybody's: items name documents that others may not know of."""
+    return None if caller.sees().principals is None else caller.subject
 
 
 def _wanted(submission: Submission) -> Wanted:

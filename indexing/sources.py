@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from core.errors import Corrupt, Fault, Forbidden, Invalid
-from core.ids import DocumentId, check_document_id
+from core.ids import DocumentId, below, check_document_id
 from indexing.deciding import Wanted
 from indexing.types import JobRequest, SourceKind, Submission
 
@@ -147,7 +147,7 @@ def _place(relative: PurePosixPath) -> list[tuple[bool, str]]:
 
 
 def _file(path: Path, relative: PurePosixPath, prefix: str) -> Found:
-    name = f"{prefix.strip('/')}/{relative}" if prefix.strip("/") else str(relative)
+    name = below(prefix, str(relative))
     try:
         return Found(id=check_document_id(name), position=str(relative), path=path)
     except Fault as fault:

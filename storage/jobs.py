@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Integer, func, insert, literal, select, update
 from sqlalchemy import cast as sql_cast
 
-from core.ids import IndexName, JobId, TenantId
+from core.ids import IndexName, JobId, Principal, TenantId
 from core.paging import Page, PageRequest
 from storage.database import Transaction
 from storage.records import IndexRecord, ItemState, JobCounts, JobKind, JobRecord, JobState, Outcome
@@ -22,6 +22,7 @@ async def add(
     job_id: JobId,
     *,
     index: IndexRecord,
+    owner: Principal,
     kind: JobKind,
     state: JobState,
     spec: Mapping[str, Any],
@@ -33,6 +34,7 @@ async def add(
             id=job_id,
             index_id=index.id,
             index_name=index.name,
+            owner=owner,
             kind=kind,
             state=state,
             spec=dict(spec),
@@ -55,11 +57,13 @@ async def get(tx: Transaction, job_id: JobId, now: datetime) -> JobRecord:
     return found
 
 
-async def page(tx: Transaction, request: PageRequest, now: datetime) -> Page[JobRecord]:
-    """Newest first."""
+async def page(tx: Transaction, request: PageRequest, now: datetime, *, owner: Principal | None) -> Page[JobRecord]:
+    """Newest first; those of one owner, or everybody's for None."""
     statement = select(jobs).where(jobs.c.tenant == tx.tenant).order_by(jobs.c.id.desc()).limit(request.limit + 1)
     if request.after is not None:
         statement = statement.where(jobs.c.id < request.after)
+    if owner is not None:
+        statement = statement.where(jobs.c.owner == owner)
     rows = (await tx.execute(statement)).mappings().all()
     found = tuple([await _record(tx, row, now) for row in rows[: request.limit]])
     return Page(items=found, after=found[-1].id if len(rows) > request.limit else None)
@@ -145,6 +149,7 @@ async def _record(tx: Transaction, row: Mapping[Any, Any], now: datetime) -> Job
         tenant=TenantId(row["tenant"]),
         index=IndexName(row["index_name"]),
         index_id=row["index_id"],
+        owner=Principal(row["owner"]),
         kind=JobKind(row["kind"]),
         state=state,
         counts=_counts(groups),

@@ -196,12 +196,14 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """A batch of work on one index. `pending` items are waiting or running; `error` is (code, detail) of the job itself."""
+    """A batch of work on one index, seen by the subject that asked for it and by admins. `pending` items are waiting or
+    running; `error` is (code, detail) of the job itself."""
 
     id: JobId
     tenant: TenantId
     index: IndexName
     index_id: int
+    owner: Principal
     kind: JobKind
     state: JobState
     counts: JobCounts

@@ -215,6 +215,7 @@ jobs = _table(
     _tenant(),
     Column("index_id", BigInteger, nullable=False),
     Column("index_name", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # the subject that asked for it, who may look at it
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("spec", JSON, nullable=False),

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from api.cli.connection import CONNECTIONS, Json, ask, client, document_path, read, segment, unreachable
 from core.errors import Fault, Invalid, NotFound, Unavailable
+from core.ids import below
 
 _POLL_S = 0.1
 _POLL_SLOW_S = 0.5
@@ -68,14 +69,14 @@ def run(wanted: Ingestion, *, url: str | None, data: Path | None) -> None:
 def find_files(path: Path, prefix: str) -> Iterator[Found]:
     """The files below a folder in order, hidden ones left out; or the one file."""
     if path.is_file():
-        yield Found(path=path, id=prefix + path.name)
+        yield Found(path=path, id=below(prefix, path.name))
         return
     if not path.is_dir():
         raise NotFound("cli.no_such_path", f"there is no file or folder {path}.")
     for found in sorted(path.rglob("*")):
         relative = found.relative_to(path)
         if found.is_file() and not any(part.startswith(".") for part in relative.parts):
-            yield Found(path=found, id=prefix + relative.as_posix())
+            yield Found(path=found, id=below(prefix, relative.as_posix()))
 
 
 def parse_metadata(pairs: tuple[str, ...]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from api.wire.documents import AclField, acl_of, document_id, metadata_of
 from api.wire.jobs import refuse_sync
 from api.wire.schema import METADATA_SCHEMA, Shape, Wire
 from core.errors import FieldError, Invalid
+from core.ids import below
 from core.limits import Limits
 from indexing.types import KEPT, JobRequest, SourceKind, Upload
 
@@ -68,7 +69,7 @@ def form_uploads(form: Form, request: JobRequest) -> tuple[Upload, ...]:
     """The files under the ids that their names give, each name once."""
     uploads = tuple(
         Upload(
-            id=document_id(request.prefix + part.name, f"/files/{at}"),
+            id=document_id(below(request.prefix, part.name), f"/files/{at}"),
             path=part.file.path,
             size=part.file.size,
             media_type=part.media_type,

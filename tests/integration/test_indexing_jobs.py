@@ -386,3 +386,21 @@ async def test_a_file_that_may_not_be_read_fails_with_its_code(stack: Stack) -> 
     (docs / "a.txt").chmod(0)
     job = await run(stack, docs)
     assert (await stack.items(job.id))["a.txt"].code == "indexing.source_unreadable"
+
+
+async def test_a_job_is_seen_by_who_asked_for_it_and_by_admins_alone(stack: Stack) -> None:
+    request = JobRequest(kind=SourceKind.UPLOAD)
+    job = await stack.indexing.open_job(stack.caller(ANN), HANDBOOK, request)
+    for may in (stack.caller(ANN), stack.admin()):
+        assert (await stack.indexing.job(may, job.id)).id == job.id
+        assert job.id in {one.id for one in (await stack.indexing.jobs(may, PageRequest())).items}
+    stranger = stack.caller(HR)
+    assert (await stack.indexing.jobs(stranger, PageRequest())).items == ()
+    for attempt in (
+        stack.indexing.job(stranger, job.id),
+        stack.indexing.items(stranger, job.id, PageRequest(), state=None),
+        stack.indexing.cancel(stranger, job.id),
+        stack.indexing.start(stranger, job.id),
+    ):
+        with pytest.raises(NotFound):
+            await attempt

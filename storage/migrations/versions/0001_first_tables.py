@@ -230,6 +230,7 @@ def _jobs() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("index_id", sa.BigInteger(), nullable=False),
         sa.Column("index_name", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Corrupt, Unavailable
-from core.ids import DocumentId, JobId, TenantId
+from core.ids import DocumentId, JobId, Principal, TenantId
 from storage import items, jobs
 from storage.blobs import INLINE_BYTES_MAX, Blobs
 from storage.items import LANE_BULK, NewItem
@@ -49,7 +49,16 @@ async def test_what_a_failed_item_needs_stays_and_the_rest_goes(store: Store, tm
     async with store.db.write(TENANT) as tx:
         await blobs.note(tx, [needed, idle], AT)
         index = await make_index(tx)
-        await jobs.add(tx, JobId("job_1"), index=index, kind=JobKind.DOCUMENTS, state=JobState.FAILED, spec={}, at=AT)
+        await jobs.add(
+            tx,
+            JobId("job_1"),
+            index=index,
+            owner=Principal("user:ann"),
+            kind=JobKind.DOCUMENTS,
+            state=JobState.FAILED,
+            spec={},
+            at=AT,
+        )
         row = NewItem(document_id=DocumentId("a"), content_sha256=needed.sha256, payload={}, state=ItemState.FAILED)
         await items.add(tx, JobId("job_1"), [row], index_id=index.id, lane=LANE_BULK, at=AT)
     async with store.db.write(TENANT) as tx:

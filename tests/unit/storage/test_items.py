@@ -3,8 +3,9 @@
 import asyncio
 from datetime import timedelta
 
-from core.ids import DocumentId, JobId
+from core.ids import DocumentId, JobId, Principal
 from core.limits import ITEM_CLAIMS_MAX
+from core.paging import PageRequest
 from storage import items, jobs
 from storage.database import Database
 from storage.items import LANE_BULK, LANE_DIRECT, Claim, NewItem
@@ -19,7 +20,9 @@ async def _job(db: Database, name: str, number: int, lane: int) -> JobId:
     job_id = JobId(f"job_{name}")
     async with db.write(TENANT) as tx:
         index = await make_index(tx, name)
-        await jobs.add(tx, job_id, index=index, kind=JobKind.DOCUMENTS, state=JobState.QUEUED, spec={}, at=AT)
+        await jobs.add(
+            tx, job_id, index=index, owner=Principal("user:ann"), kind=JobKind.DOCUMENTS, state=JobState.QUEUED, spec={}, at=AT
+        )
         rows = [NewItem(document_id=DocumentId(f"{name}{place}"), payload={}) for place in range(number)]
         await items.add(tx, job_id, rows, index_id=index.id, lane=lane, at=AT)
     return job_id
@@ -114,3 +117,14 @@ async def test_a_running_job_that_nobody_holds_is_interrupted(store: Store) -> N
     async with store.db.read(TENANT) as tx:
         assert (await jobs.get(tx, job_id, AT)).state is JobState.RUNNING
         assert (await jobs.get(tx, job_id, LATER)).state is JobState.INTERRUPTED
+
+
+async def test_jobs_are_listed_newest_first_and_of_one_owner_where_asked(store: Store) -> None:
+    await _job(store.db, "a", 1, LANE_BULK)
+    await _job(store.db, "b", 1, LANE_BULK)
+    async with store.db.read(TENANT) as tx:
+        everybodys = await jobs.page(tx, PageRequest(), AT, owner=None)
+        anns = await jobs.page(tx, PageRequest(), AT, owner=Principal("user:ann"))
+        bobs = await jobs.page(tx, PageRequest(), AT, owner=Principal("user:bob"))
+    assert [job.id for job in everybodys.items] == [job.id for job in anns.items] == ["job_b", "job_a"]
+    assert bobs.items == ()
