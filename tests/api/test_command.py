@@ -121,15 +121,15 @@ def test_the_operator_key_is_taken_from_the_data_folder(service: Service) -> Non
     assert done.returncode == 0, done.stderr
 
 
-def test_keys_are_made_listed_and_revoked(service: Service) -> None:
+def test_keys_are_made_listed_and_revoked(service: Service, index: str) -> None:
     made_key = mnemic(service, "keys", "create", "user:cli", "--grant", "read", "--principal", "group:hr")
     key = made_key.stdout.strip()
     assert key.startswith("mn_key_")
-    assert mnemic(service, "search", "a", key=key).returncode == 0
+    assert mnemic(service, "search", "a", "--index", index, key=key).returncode == 0
     assert "user:cli" in mnemic(service, "keys", "list").stdout
     key_id = key.removeprefix("mn_").rpartition("_")[0]
     assert mnemic(service, "keys", "revoke", key_id).returncode == 0
-    refused = mnemic(service, "search", "a", key=key)
+    refused = mnemic(service, "search", "a", "--index", index, key=key)
     assert (refused.returncode, "revoked" in refused.stderr) == (2, True)
 
 

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, over a real socket: SQLite, the embedded engine, the ONNX model. One for a whole run."""
+"""The real service in a process of its own, over a real socket: SQLite, the embedded engine, the ONNX model. One a run."""
 
 import os
 import subprocess

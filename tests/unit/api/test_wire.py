@@ -14,7 +14,7 @@ from api.wire.jobs import eta_s
 from api.wire.schema import Shape, Wire, pointer
 from api.wire.search import SearchIn, search_request
 from core.errors import Fault, Invalid, TooLarge
-from core.ids import IndexName, JobId, TenantId
+from core.ids import IndexName, JobId, Principal, TenantId
 from core.limits import Limits
 from indexing.types import KEPT
 from storage.records import JobCounts, JobKind, JobRecord, JobState
@@ -42,6 +42,7 @@ def job(found: int, pending: int, state: JobState = JobState.RUNNING) -> JobReco
         tenant=TenantId("default"),
         index=IndexName("i"),
         index_id=1,
+        owner=Principal("user:ann"),
         kind=JobKind.UPLOAD,
         state=state,
         counts=JobCounts(found=found),
