@@ -6,9 +6,10 @@ from collections.abc import Generator
 import httpx
 import pytest
 
+from tests.support.postgres import postgres_server, postgres_url
 from tests.support.service import Service, converted, made, service
 
-__all__ = ["converted", "service"]
+__all__ = ["converted", "postgres_server", "postgres_url", "service"]
 
 _numbers = itertools.count()
 

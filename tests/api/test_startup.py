@@ -190,3 +190,22 @@ def test_nothing_of_an_upload_outlives_the_process(tmp_path: Path, converted: Pa
     (left / "file").write_bytes(b"half")
     with started(tmp_path, converted) as running:
         assert list((running.data / "spool").iterdir()) == []
+
+
+@pytest.mark.postgres
+def test_the_whole_service_stands_on_postgres_as_well(tmp_path: Path, converted: Path, postgres_url: str) -> None:
+    settings = {"MNEMIC_DATABASE__KIND": "postgres", "MNEMIC_DATABASE__URL": postgres_url}
+    with started(tmp_path, converted, **settings) as running, running.client() as operator:
+        made(operator.put("/v1/admin/indexes/i", json={}), 201)
+        answer = submit(operator, "i", {"id": "a", "text": "Five days carry over."}, {"id": "b", "text": "Lunch at noon."})
+        body = {"query": "days", "indexes": ["i"], "min_offset": answer["offset"]}
+        assert made(operator.post("/v1/search", json=body))["results"][0]["document_id"] == "a"
+        with running.client(running.make_key("user:ann", "read")) as ann:
+            assert len(made(ann.get("/v1/indexes/i/documents"))["items"]) == 2
+        once = {"Idempotency-Key": "k"}
+        first = operator.post("/v1/indexes/i/documents:delete", json={"ids": ["b"]}, headers=once)
+        again = operator.post("/v1/indexes/i/documents:delete", json={"ids": ["b"]}, headers=once)
+        assert made(first) == made(again)
+        for path in ("/v1/jobs?cursor=AA", "/v1/indexes/i/documents?prefix=%00"):
+            assert operator.get(path).status_code == 422
+    assert not (running.data / "mnemic.db").exists()
