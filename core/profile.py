@@ -11,7 +11,7 @@ CHUNK_TOKENS_DEFAULT = 200
 CHUNK_OVERLAP_DEFAULT = 30
 
 # Fitted on the development sets as one weight for all: evals/, docs/adr/0007.
-DENSE_WEIGHT_DEFAULT = 0.75
+DENSE_WEIGHT_DEFAULT = 0.6
 
 FusionKind = Literal["convex", "rrf"]
 

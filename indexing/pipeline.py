@@ -30,10 +30,10 @@ RETRY_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineLimits:
-    """`items_at_once` are worked on together; as many again wait in memory, claimed, so that no core idles."""
+    """`items_at_once` are worked on together; `claimed_ahead` more wait in memory, so that no core idles."""
 
     items_at_once: int = 6
-    claimed_ahead: int = 6
+    claimed_ahead: int = 16
 
 
 class Pipeline:
@@ -104,8 +104,9 @@ class Pipeline:
             self._awake.clear()
             claims: tuple[Claim, ...] = ()
             try:
+                # Half a queue at a time: a claim is a commit, and one for each item would cost a disk sync each.
                 room = self._queue.maxsize - self._queue.qsize()
-                if room:
+                if 2 * room >= self._queue.maxsize:
                     claims = await self._next(room)
             except Fault as fault:  # the store is down or its disk full: what waits goes on waiting
                 log.error("claim_failed", code=fault.code, detail=fault.message)
@@ -120,20 +121,9 @@ class Pipeline:
     async def _next(self, room: int) -> tuple[Claim, ...]:
         now = self._clock.now()
         async with self._db.system_write("a worker serves every tenant") as tx:
-            spent = await items.exhausted(tx, now, room)
             claims = await items.claim(tx, self._owner, now=now, lease_until=now + timedelta(seconds=LEASE_S), limit=room)
             for tenant, job_id in {(claim.tenant, claim.job_id) for claim in claims}:
                 await jobs.run(tx, tenant, job_id, now)
-            number, oldest = await items.waiting(tx)
-        QUEUED_ITEMS.set(number)
-        QUEUE_AGE_SECONDS.set(0 if oldest is None else (now - oldest).total_seconds())
-        for claim in spent:
-            fault = Corrupt(
-                "indexing.attempts_exhausted",
-                f"{claim.document_id!r} was begun {ITEM_CLAIMS_MAX} times and every time the worker died; "
-                "look at the service's log and memory, then retry the job",
-            )
-            await self._publisher.bury(claim, fault, held=False)
         return claims
 
     async def _sleep_until_woken(self) -> None:
@@ -145,13 +135,32 @@ class Pipeline:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            until = self._clock.now() + timedelta(seconds=LEASE_S)
             try:
-                async with self._db.system_write("a worker keeps its leases") as tx:
-                    await items.extend(tx, self._owner, list(self._held), until)
+                await self._keep_leases()
+                await self._look_over()
             except Fault as fault:  # two more beats fit into a lease
                 log.warning("heartbeat_failed", code=fault.code, detail=fault.message)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _keep_leases(self) -> None:
+        until = self._clock.now() + timedelta(seconds=LEASE_S)
+        async with self._db.system_write("a worker keeps its leases") as tx:
+            await items.extend(tx, self._owner, list(self._held), until)
+
+    async def _look_over(self) -> None:
+        """Says how much waits and since when, and buries what kills its workers."""
+        async with self._db.system_read("a worker looks over what waits") as tx:
+            number, oldest = await items.waiting(tx)
+            spent = await items.exhausted(tx, self._clock.now(), self._limits.claimed_ahead)
+        QUEUED_ITEMS.set(number)
+        QUEUE_AGE_SECONDS.set(0 if oldest is None else (self._clock.now() - oldest).total_seconds())
+        for claim in spent:
+            fault = Corrupt(
+                "indexing.attempts_exhausted",
+                f"{claim.document_id!r} was begun {ITEM_CLAIMS_MAX} times and every time the worker died; "
+                "look at the service's log and memory, then retry the job",
+            )
+            await self._publisher.bury(claim, fault, held=False)
 
     async def handle(self, claim: Claim) -> None:
         """Takes one claimed item to its end, or gives it back; whatever went wrong is the item's, not the caller's."""

@@ -239,6 +239,7 @@ class Projector:
             else:
                 progress.already[index.id] = await self._rebuild(index)
         progress.indexed = start
+        self._release(tenant, start)
         return self._tenants.setdefault(tenant, progress)
 
     async def _state(self, index: IndexRecord) -> tuple[int, Change | None]:

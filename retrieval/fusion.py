@@ -1,8 +1,9 @@
 """Two ranked arms become one list. Pure functions over what the engine answered, the same for every engine.
 
-Convex: `w * (cosine + 1) / (best cosine + 1) + (1 - w) * bm25 / best bm25`, a missing arm counting 0: each arm over its
-theoretical minimum (-1 and 0) and the best of this query, after Bruch, Gai and Ingber, "An Analysis of Fusion Functions for
-Hybrid Retrieval" (2023). RRF: `sum of 1 / (60 + rank)`. With one arm alone, that arm has all the weight.
+Convex: `w * share(cosine) + (1 - w) * share(bm25)`, where `share(s) = (s - worst) / (best - worst)` over an arm's candidates of
+this query, and a missing arm counts 0: min-max, one of the normalisations that Bruch, Gai and Ingber compare in "An Analysis of
+Fusion Functions for Hybrid Retrieval" (2023); docs/adr/0010 says why it is ours. RRF: `sum of 1 / (60 + rank)`. With one arm
+alone, that arm has all the weight.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +13,6 @@ from core.profile import Fusion
 from engines.port import Arms, Hit
 from retrieval.types import Signals
 
-COSINE_MIN = -1.0
-BM25_MIN = 0.0
 RRF_K = 60
 
 
@@ -69,10 +68,12 @@ def _weight(arms: Arms, fusion: Fusion) -> float:
 
 def _convex(dense: _Arm, keyword: _Arm, dense_weight: float) -> dict[int, float]:
     fused: dict[int, float] = {}
-    for arm, floor, weight in ((dense, COSINE_MIN, dense_weight), (keyword, BM25_MIN, 1 - dense_weight)):
-        best = max((hit.score for hit in arm.hits), default=floor) - floor
+    for arm, weight in ((dense, dense_weight), (keyword, 1 - dense_weight)):
+        scores = [hit.score for hit in arm.hits]
+        worst, best = min(scores, default=0.0), max(scores, default=0.0)
         for hit in arm.hits:
-            share = (hit.score - floor) / best if best > 0 else 0.0
+            # Equal scores, such as those of a single candidate, are all the best there is.
+            share = (hit.score - worst) / (best - worst) if best > worst else 1.0
             fused[hit.key] = fused.get(hit.key, 0.0) + weight * share
     return fused
 

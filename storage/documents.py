@@ -11,7 +11,7 @@ from core.ids import DocumentId
 from core.paging import Page, PageRequest
 from storage.database import ChangeDraft, Transaction
 from storage.records import Acl, DocumentRecord, DocumentStatus, Envelope, VersionRecord
-from storage.statements import ROWS_PER_STATEMENT, locked, starts_with, upsert
+from storage.statements import ROWS_PER_STATEMENT, locked, starts_with, unindexed, upsert
 from storage.tables import documents, texts, versions
 
 
@@ -92,7 +92,7 @@ async def live_page(tx: Transaction, index_id: int, after: int, limit: int) -> t
 
 
 async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, DocumentRecord]:
-    statement = select(documents).where(documents.c.tenant == tx.tenant, documents.c.id.in_(row_ids))
+    statement = select(documents).where(unindexed(documents.c.tenant) == tx.tenant, documents.c.id.in_(row_ids))
     return {found.row_id: found for found in map(record, (await tx.execute(statement)).mappings())}
 
 

@@ -87,13 +87,11 @@ async def add(tx: Transaction, job_id: JobId, rows: Sequence[NewItem], *, index_
 
 async def claim(tx: Transaction, owner: str, *, now: datetime, lease_until: datetime, limit: int) -> tuple[Claim, ...]:
     """Takes up to `limit` items that wait, or whose worker let its lease run out (a system write)."""
-    free = or_(items.c.state == ItemState.QUEUED, (items.c.state == ItemState.RUNNING) & (items.c.lease_until < now))
-    open_items = items.c.state.in_(
-        [ItemState.QUEUED, ItemState.RUNNING]
-    )  # spelt like the index's condition, so that it is used
+    lost = (items.c.state == ItemState.RUNNING, items.c.lease_until < now)
+    await tx.execute(update(items).where(*lost).values(state=ItemState.QUEUED, owner=None, lease_until=None))
     next_up = (
         select(items.c.id)
-        .where(open_items, free, items.c.attempts < ITEM_CLAIMS_MAX)
+        .where(items.c.state == ItemState.QUEUED, items.c.attempts < ITEM_CLAIMS_MAX)
         .order_by(items.c.lane, items.c.id)
         .limit(limit)
     )
@@ -109,16 +107,9 @@ async def claim(tx: Transaction, owner: str, *, now: datetime, lease_until: date
 
 async def exhausted(tx: Transaction, now: datetime, limit: int) -> tuple[Claim, ...]:
     """Items whose every attempt ended with a lost lease: whatever they hold kills workers (a system read)."""
-    statement = (
-        select(items)
-        .where(
-            items.c.state.in_([ItemState.QUEUED, ItemState.RUNNING]),
-            items.c.attempts >= ITEM_CLAIMS_MAX,
-            or_(items.c.state == ItemState.QUEUED, items.c.lease_until < now),
-        )
-        .limit(limit)
-    )
-    return tuple(_claim(row) for row in (await tx.execute(statement)).mappings())
+    free = or_(items.c.state == ItemState.QUEUED, (items.c.state == ItemState.RUNNING) & (items.c.lease_until < now))
+    spent = (items.c.attempts >= ITEM_CLAIMS_MAX, free)
+    return tuple(_claim(row) for row in (await tx.execute(select(items).where(*spent).limit(limit))).mappings())
 
 
 async def extend(tx: Transaction, owner: str, ids: Sequence[int], lease_until: datetime) -> None:
@@ -289,7 +280,7 @@ async def set_payload(tx: Transaction, item_id: int, payload: Mapping[str, Any])
 async def waiting(tx: Transaction) -> tuple[int, datetime | None]:
     """How many items wait, over all tenants, and since when the oldest does (a system read)."""
     statement = select(func.count().label("number"), func.min(items.c.queued_at).label("oldest")).where(
-        items.c.state.in_([ItemState.QUEUED, ItemState.RUNNING]), items.c.state == ItemState.QUEUED
+        items.c.state == ItemState.QUEUED
     )
     row = (await tx.execute(statement)).one()
     return row.number, row.oldest

@@ -24,3 +24,9 @@ def locked(tx: Transaction, statement: Select[Any], *, skip: bool = False) -> Se
 def starts_with(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """The values with a literal prefix, as a range that an index serves. LIKE would fold case on SQLite."""
     return (column >= prefix) & (column <= prefix + "\U0010ffff")
+
+
+def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """The column as no index serves it. Without statistics SQLite takes any index that begins with the tenant for a better way
+    than a list of row ids, and reads all of the tenant."""
+    return column.concat("")

@@ -254,13 +254,9 @@ items = _table(
     Column("queued_at", Moment, nullable=False),
     Index("items_by_job", "tenant", "job_id", "id"),
     Index("items_by_document", "tenant", "index_id", "document_id"),
-    Index(
-        "items_to_claim",
-        "lane",
-        "id",
-        sqlite_where=text("state IN ('queued', 'running')"),
-        postgresql_where=text("state IN ('queued', 'running')"),
-    ),
+    # No partial indexes: SQLite cannot tell from a bound parameter that their condition holds, and scans instead.
+    Index("items_to_claim", "state", "lane", "id"),
+    Index("items_by_state", "job_id", "state"),
     Index("items_by_content", "tenant", "content_sha256"),
     autoincrement=True,
 )

@@ -18,8 +18,6 @@ POSITIONALS_MAX = 4
 
 # Where everything may be caught, how often, and why. This list only shrinks.
 BROAD_EXCEPTS: dict[str, tuple[int, str]] = {
-    "api/http/exchange.py": (1, "the outermost boundary of a request: the client gets an answer, the log gets the failure"),
-    "api/worker.py": (1, "the boundary of the loops beside the requests: whatever failed, the service goes on and says so"),
     "api/http/exchange.py": (1, "the outermost boundary of HTTP: the client gets an answer, the log gets the failure"),
     "api/worker.py": (1, "the boundary of the background loops: one that failed is logged and begins again"),
     "indexing/parsing/worker.py": (1, "the boundary of the parser process: hostile bytes make libraries raise anything"),

@@ -213,14 +213,8 @@ def _items() -> None:
     op.create_index("items_by_content", "items", ["tenant", "content_sha256"], unique=False)
     op.create_index("items_by_document", "items", ["tenant", "index_id", "document_id"], unique=False)
     op.create_index("items_by_job", "items", ["tenant", "job_id", "id"], unique=False)
-    op.create_index(
-        "items_to_claim",
-        "items",
-        ["lane", "id"],
-        unique=False,
-        sqlite_where=sa.text("state IN ('queued', 'running')"),
-        postgresql_where=sa.text("state IN ('queued', 'running')"),
-    )
+    op.create_index("items_to_claim", "items", ["state", "lane", "id"], unique=False)
+    op.create_index("items_by_state", "items", ["job_id", "state"], unique=False)
 
 
 def _jobs() -> None:
