@@ -23,7 +23,7 @@ _PROFILE_EXAMPLE: Mapping[str, object] = {
     "chunk_overlap": 30,
     "language": "english",
     "range_fields": {"year": "number"},
-    "fusion": {"kind": "convex", "dense_weight": 0.7},
+    "fusion": {"kind": "convex", "dense_weight": 0.6},
 }
 _EXAMPLE: Mapping[str, object] = {
     "name": "handbook",

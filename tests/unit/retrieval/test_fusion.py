@@ -22,14 +22,14 @@ def hits(*pairs: tuple[int, float]) -> tuple[Hit, ...]:
 ARMS = Arms(dense=hits((1, 0.8), (2, 0.6), (3, 0.2)), keyword=hits((2, 12.0), (4, 6.0)))
 
 
-def test_convex_fusion_stands_on_the_theoretical_minima_and_the_best_of_the_query() -> None:
+def test_convex_fusion_stands_each_arm_between_its_worst_and_its_best() -> None:
     found = {candidate.key: candidate.signals.fused for candidate in fused(ARMS, Fusion(kind="convex", dense_weight=0.7))}
     assert found == pytest.approx(
         {
-            1: 0.7 * 1.8 / 1.8,
-            2: 0.7 * 1.6 / 1.8 + 0.3 * 1.0,
-            3: 0.7 * 1.2 / 1.8,
-            4: 0.3 * 6 / 12,
+            1: 0.7 * 1.0,
+            2: 0.7 * 0.4 / 0.6 + 0.3 * 1.0,
+            3: 0.0,
+            4: 0.0,
         }
     )
 
@@ -61,9 +61,9 @@ def test_a_negative_cosine_still_counts_more_than_no_cosine() -> None:
     assert [candidate.key for candidate in found] == [1, 2]
 
 
-def test_cosines_of_minus_one_do_not_divide_by_zero() -> None:
-    found = fused(Arms(dense=hits((1, -1.0)), keyword=()), Fusion())
-    assert [candidate.signals.fused for candidate in found] == [0.0]
+def test_an_arm_of_equal_scores_counts_whole_and_divides_by_nothing() -> None:
+    found = fused(Arms(dense=hits((1, -1.0), (2, -1.0)), keyword=()), Fusion(dense_weight=0.6))
+    assert [candidate.signals.fused for candidate in found] == [0.6, 0.6]
 
 
 def test_empty_arms_give_nothing() -> None:
