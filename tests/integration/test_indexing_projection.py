@@ -197,3 +197,11 @@ async def test_changes_that_are_missing_in_between_are_refused_and_not_skipped(s
     assert [entry["code"] for entry in logs if entry["event"] == "projection_failed"] == ["indexing.offset_gap"]
     assert still.projector.indexed(TENANT) == 0
     assert (await still.engine.stats(collection_of(index))).rows == 0
+
+
+async def test_the_first_write_of_a_tenant_that_came_later_is_waited_for_no_longer_than_it_takes(stack: Stack) -> None:
+    await stack.add_tenant("late")
+    await stack.add_index("first", tenant="late")
+    # Waiting begins before the projector has ever looked at the tenant; a waiter it forgot would wait for its deadline.
+    made = await stack.put("canteen", CANTEEN, index="first", caller=stack.admin("late", seconds=8.0))
+    assert made.status == "created"
