@@ -4,10 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexing.catalog import Catalog
-from indexing.projection import Projector
-from indexing.service import Indexing
-
 from api.auth import Auth
 from api.keys import Keys
 from core.clock import Clock
@@ -15,6 +11,9 @@ from core.errors import Unavailable
 from core.ids import TenantId
 from core.limits import Limits
 from core.profile import Fusion
+from indexing.catalog import Catalog
+from indexing.projection import Projector
+from indexing.service import Indexing
 from retrieval.service import Retrieval
 from storage.database import Database
 
