@@ -77,7 +77,7 @@ def _last_round(service: Victim, clients: list[Client]) -> None:
         while uploader.job is not None:
             upload(uploader, http)
         for job in [job for job in pages(http, "/v1/jobs") if job["state"] == "open"]:
-            made(http.post(f"/v1/jobs/{job['id']}:cancel"))  # opened, and the answer lost: nobody knows of it
+            made(http.post(f"/v1/jobs/{job['id']}:cancel"), 202)  # opened, and the answer lost: nobody knows of it
         check_counts(settled(http))
         live: set[str] = set()
         for client in clients:
