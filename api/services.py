@@ -1,5 +1,6 @@
 """What the protocols serve from: the rooms' services, made by api/bootstrap.py, and whether they are there yet."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class Runtime:
         self._services: Services | None = None
         self._missing: dict[str, str] = {"service": "starting"}
         self._checks: Mapping[str, Callable[[], str | None]] = {}
+        self.stopping = asyncio.Event()
 
     def lacks(self, part: str, reason: str) -> None:
         self._missing[part] = reason
@@ -59,6 +61,7 @@ class Runtime:
 
     def stop(self) -> None:
         self._missing["service"] = "stopping"
+        self.stopping.set()
 
     def reasons(self) -> dict[str, str]:
         """What keeps this from serving, by part; empty when nothing does."""

@@ -42,3 +42,5 @@ class Limits:
     k_max: int = 100
     neighbors_max: int = 10
     indexes_per_search_max: int = 32
+    streams_max: int = 256
+    streams_per_key_max: int = 32

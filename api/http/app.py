@@ -12,7 +12,7 @@ from starlette.routing import Match
 
 from api.faults import WrongMethod, problem_answer
 from api.http.docs_page import make_docs
-from api.http.endpoint import InFlight, endpoint
+from api.http.endpoint import Concurrent, endpoint
 from api.http.exchange import Observed, exchange_of
 from api.http.openapi import make_openapi
 from api.http.operation import AnyOperation, OpenPage
@@ -35,9 +35,9 @@ OPERATIONS: tuple[AnyOperation, ...] = (
 def create_app(runtime: Runtime, clock: Clock) -> FastAPI:
     """The application. FastAPI's own schema and pages stay off: openapi.json is made from the operations."""
     app = FastAPI(title="mnemic", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    in_flight = InFlight()
+    concurrent = Concurrent()
     for operation in OPERATIONS:
-        _route(app, operation.path, operation.method, endpoint(operation, runtime, in_flight))
+        _route(app, operation.path, operation.method, endpoint(operation, runtime, concurrent))
     for page in PAGES:
         _route(app, page.path, "GET", _open_page(page, runtime))
     document = make_openapi(OPERATIONS, PAGES, service_version())

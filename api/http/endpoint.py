@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from starlette.datastructures import QueryParams
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from api.auth import Identity, timeout_s
 from api.http.exchange import Exchange, exchange_of
 from api.http.operation import AnyOperation, Ask, NoQuery, ReadQuery, Received
+from api.http.streaming import OpenStreams, StreamAnswer, Streamed
 from api.services import Runtime, Services
 from api.wire.schema import Shape
 from core.caller import Once
@@ -54,9 +56,17 @@ class InFlight:
             self._slots.discard(slot)
 
 
-def endpoint(operation: AnyOperation, runtime: Runtime, in_flight: InFlight) -> Endpoint:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concurrent:
+    """What goes on at the same time in this process, and bounds what may begin."""
+
+    in_flight: InFlight = field(default_factory=InFlight)
+    streams: OpenStreams = field(default_factory=OpenStreams)
+
+
+def endpoint(operation: AnyOperation, runtime: Runtime, concurrent: Concurrent) -> Endpoint:
     """The operation as a function of requests."""
-    running = _Running(operation, in_flight)
+    running = _Running(operation, concurrent, runtime)
 
     async def answer(request: Request) -> Response:
         exchange = exchange_of(request.scope)
@@ -68,9 +78,11 @@ def endpoint(operation: AnyOperation, runtime: Runtime, in_flight: InFlight) -> 
 
 
 class _Running:
-    def __init__(self, operation: AnyOperation, in_flight: InFlight) -> None:
+    def __init__(self, operation: AnyOperation, concurrent: Concurrent, runtime: Runtime) -> None:
+        assert not (operation.once and operation.stream), "an answer that is given again is given whole"
         self._operation = operation
-        self._in_flight = in_flight
+        self._concurrent = concurrent
+        self._runtime = runtime
 
     async def answer(self, request: Request, services: Services, exchange: Exchange) -> Response:
         identity = await services.auth.identify(request.headers)
@@ -81,7 +93,7 @@ class _Running:
         async with self._operation.body.open(request, services) as received:
             key = _idempotency_key(request) if self._operation.once else None
             slot = None if key is None else (identity.tenant, identity.key_id, _route(request), key)
-            with self._in_flight.hold(slot):
+            with self._concurrent.in_flight.hold(slot):
                 replayed = await self._replay(services, identity, request, key=key, received=received)
                 if replayed is not None:
                     return replayed
@@ -90,19 +102,51 @@ class _Running:
                     exchange.request_id,
                     None if key is None else self._once(key, request, received, exchange),
                 )
-                ask = Ask(caller=caller, path=request.path_params, query=query, body=received.value, exchange=exchange)
+                ask = Ask(
+                    caller=caller,
+                    path=request.path_params,
+                    query=query,
+                    body=received.value,
+                    headers=request.headers,
+                    exchange=exchange,
+                )
                 return await self._run(services, ask)
 
     async def _run(self, services: Services, ask: Ask[Any, Any]) -> Response:
         operation, deadline = self._operation, ask.caller.deadline
+        if operation.stream is not None:
+            self._take_place(services, ask)
+        first: bytes | None = None
         try:
             async with asyncio.timeout(deadline.remaining_s() + GRACE_S):
                 await _wait(services, ask)
                 result = await operation.run(services, ask)
+                if isinstance(result, Streamed) and result.eager:
+                    first = await anext(result.pieces, None)
         except TimeoutError as late:
             raise deadline.fault(operation.summary) from late
+        if isinstance(result, Streamed):
+            return self._stream(services, ask, result, first)
         status = operation.status if operation.status_of is None else operation.status_of(result)
         return Response(self._encode(result, ask.exchange), status_code=status, media_type=JSON)
+
+    def _take_place(self, services: Services, ask: Ask[Any, Any]) -> None:
+        limits, caller = services.limits, ask.caller
+        give_back = self._concurrent.streams.take(
+            caller.key_id, streams_max=limits.streams_max, per_key_max=limits.streams_per_key_max
+        )
+        ask.exchange.at_end.append(give_back)
+
+    def _stream(self, services: Services, ask: Ask[Any, Any], streamed: Streamed, first: bytes | None) -> Response:
+        ask.exchange.streams = True
+
+        async def check() -> None:
+            identity = await services.auth.identify(ask.headers)
+            identity.require(self._operation.needs)
+
+        return StreamAnswer(
+            streamed, first=first, request_id=ask.exchange.request_id, check=check, stopping=self._runtime.stopping
+        )
 
     def _encode(self, result: object, exchange: Exchange) -> bytes:
         return self._operation.answer.write(self._operation.present(result, exchange))

@@ -31,7 +31,20 @@ class ClientGone(Exception):  # named for what happened, as the faults are
 class Exchange:
     """What is known about an exchange while it goes on. Made by `Observed`, filled by the endpoint."""
 
-    __slots__ = ("_clock", "key_id", "path", "request_id", "route", "started_s", "status", "tenant", "timings_ms")
+    __slots__ = (
+        "_clock",
+        "answered_s",
+        "at_end",
+        "key_id",
+        "path",
+        "request_id",
+        "route",
+        "started_s",
+        "status",
+        "streams",
+        "tenant",
+        "timings_ms",
+    )
 
     def __init__(self, request_id: str, clock: Clock) -> None:
         self.request_id = request_id
@@ -42,6 +55,9 @@ class Exchange:
         self.status = 0
         self.path: dict[str, str] = {}
         self.timings_ms: dict[str, float] = {}
+        self.streams = False  # then its duration is what its headers took: how long it stays open is the reader's affair
+        self.answered_s = 0.0
+        self.at_end: list[Callable[[], None]] = []
         self._clock = clock
 
     def now(self) -> datetime:
@@ -73,12 +89,15 @@ class Observed:
         async def answering(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                exchange.answered_s = exchange.spent_s()
                 message["headers"] = [*message.get("headers", ()), *self._headers(exchange)]
             await send(message)
 
         try:
             await self._answer(scope, receive, answering)
         finally:
+            for step in exchange.at_end:
+                step()
             _observe(exchange, scope)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -136,7 +155,7 @@ def _check_address(scope: Scope) -> None:
 
 
 def _observe(exchange: Exchange, scope: Scope) -> None:
-    spent_s = exchange.spent_s()
+    spent_s = exchange.answered_s if exchange.streams else exchange.spent_s()
     REQUESTS.labels(scope["method"], exchange.route, str(exchange.status)).inc()
     REQUEST_SECONDS.labels(exchange.route).observe(spent_s)
     write = log.debug if exchange.route in _QUIET else log.info

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode
 from api.faults import PROBLEM, PROBLEM_TYPE, status_of
 from api.http.operation import AnyOperation, OpenPage, Trouble
 from api.http.routes.troubles import ALWAYS
+from api.http.streaming import StreamKind
 from api.wire.schema import Shape
 from core.limits import TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX
 
@@ -23,6 +24,10 @@ _HEADERS: Json = {
     "X-Request-Id": {"schema": {"type": "string"}, "description": "also in the service's log"},
     "Server-Timing": {"schema": {"type": "string"}, "description": "milliseconds, in total and by stage"},
     "X-Mnemic-Offset": {"schema": {"type": "integer"}, "description": "the tenant's changes up to here are searchable"},
+}
+_STREAMS = {
+    StreamKind.EVENTS: "server-sent events; the data of each is JSON of x-item-schema, an event `error` carries a problem",
+    StreamKind.LINES: "lines of JSON, each of x-item-schema; a last line with `error` alone carries a problem",
 }
 _LATER: Json = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
 _ASKING: list[Json] = [
@@ -64,6 +69,8 @@ class _Schemas:
         for operation in operations:
             operation.body.content(self._collect)
             self._writing[operation.answer.name] = operation.answer
+            if operation.stream is not None:
+                self._writing[operation.stream.item.name] = operation.stream.item
             self.queries.setdefault(operation.query.name, operation.query.adapter.json_schema())
         inputs: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
             *((name, "validation", shape.adapter) for name, shape in self._reading.items()),
@@ -132,16 +139,14 @@ def _parameters(operation: AnyOperation, schemas: _Schemas) -> list[Json]:
         {"name": name, "in": "query", "required": name in required, "schema": schema}
         for name, schema in query.get("properties", {}).items()
     ]
-    return [*in_path, *in_query, *_ASKING, *([_ONCE] if operation.once else [])]
+    return [*in_path, *in_query, *map(dict, operation.headers), *_ASKING, *([_ONCE] if operation.once else [])]
 
 
 def _responses(operation: AnyOperation, schemas: _Schemas) -> Json:
     success: Json = {
         "description": operation.summary,
         "headers": _HEADERS,
-        "content": {
-            "application/json": {"schema": schemas.writing(operation.answer), "example": operation.answer_example},
-        },
+        "content": _content(operation, schemas),
     }
     responses: Json = {str(operation.status): success}
     for status, description in operation.statuses.items():
@@ -152,6 +157,20 @@ def _responses(operation: AnyOperation, schemas: _Schemas) -> Json:
     for status in sorted(troubles):
         responses[str(status)] = _problem(troubles[status], schemas)
     return responses
+
+
+def _content(operation: AnyOperation, schemas: _Schemas) -> Json:
+    stream = operation.stream
+    whole: Json = {"application/json": {"schema": schemas.writing(operation.answer), "example": operation.answer_example}}
+    if stream is None:
+        return whole
+    # OpenAPI 3.1 has no word for the items of a stream; 3.2 will have itemSchema.
+    told: Json = {
+        "schema": {"type": "string", "description": _STREAMS[stream.kind]},
+        "x-item-schema": schemas.writing(stream.item),
+        "example": stream.example,
+    }
+    return {**({} if stream.alone else whole), stream.kind.value: told}
 
 
 def _problem(troubles: list[Trouble], schemas: _Schemas) -> Json:

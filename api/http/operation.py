@@ -11,6 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 
 from api.http.exchange import Exchange
+from api.http.streaming import StreamOf
 from api.services import Runtime, Services
 from api.wire.schema import Shape, Wire
 from core.caller import Caller, Grant
@@ -65,6 +66,7 @@ class Ask(Generic[Body, Query]):
     path: Mapping[str, str]
     query: Query
     body: Body
+    headers: Mapping[str, str]
     exchange: Exchange
 
 
@@ -101,7 +103,9 @@ class Trouble:
 class Operation(Generic[Body, Query, Result, Out]):
     """One operation. `run` asks the services, `present` turns their answer into the wire's; `status` may depend on it.
 
-    `needs` is the grant without which not even the body is read. `once` takes part in Idempotency-Key.
+    `needs` is the grant without which not even the body is read. `once` takes part in Idempotency-Key. With `stream`, `run` may
+    answer a `Streamed` (api/http/streaming.py) instead, and takes a place among the open streams. `headers` are those that
+    it reads itself, as OpenAPI's parameters.
     """
 
     method: Method
@@ -121,6 +125,8 @@ class Operation(Generic[Body, Query, Result, Out]):
     statuses: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     once: bool = False
     description: str = ""
+    stream: StreamOf | None = None
+    headers: tuple[Mapping[str, object], ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
 
