@@ -1,12 +1,14 @@
 """Who is asking, what they may do, and what they may see. Made from the credential, never from a request body."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.deadline import Deadline
-from core.errors import Forbidden
-from core.ids import KeyId, Principal, TenantId
+from core.errors import Forbidden, NotFound
+from core.ids import KeyId, Principal, TenantId, check_name
+
+USER_KIND = "user"
 
 
 class Grant(StrEnum):
@@ -88,6 +90,28 @@ class Caller:
                 f"this needs the grant '{grant}'; key {self.key_id} has {', '.join(sorted(self.grants)) or 'none'}. "
                 "An admin can make a key that has it: POST /v1/admin/keys.",
             )
+
+    def acting_for(self, user: str | None) -> "Caller":
+        """The same caller looking through the eyes of `user`, whose memory it may then read and write.
+
+        None is its own subject, or the one user whose eyes it already looks through. Another user's memory needs `delegate` or
+        `admin`, and to be among the eyes stated; otherwise it is not there: NotFound.
+        """
+        own = self._seen_as() if user is None else Principal(f"{USER_KIND}:{check_name(user, what='user_id')}")
+        allowed = own in self.principals if self.narrowed else own == self.subject or self.may(Grant.DELEGATE)
+        if not allowed:
+            raise NotFound("memory.no_such_user", f"there is no user {user or own!r} for this key and whom it looks for.")
+        return replace(self, subject=own, principals=frozenset({own}), narrowed=True)
+
+    def _seen_as(self) -> Principal:
+        users = [one for one in self.principals if one.startswith(f"{USER_KIND}:")]
+        return users[0] if self.narrowed and self.subject not in self.principals and len(users) == 1 else self.subject
+
+    @property
+    def user(self) -> str:
+        """How the wire names the subject: a user by its id, anything else (`service:bot`) whole."""
+        kind, _, name = self.subject.partition(":")
+        return name if kind == USER_KIND else self.subject
 
     def sees(self) -> Visibility:
         """What this caller may read: past access lists for admins and operators, else what its principals may."""

@@ -192,7 +192,7 @@ def parse_filter(raw: object, ranged: Mapping[str, RangeKind], limits: Limits) -
 
 
 def _scope(field: str) -> str:
-    return field if field.startswith("doc.") else f"m.{field}"
+    return field if field.startswith(("doc.", "mem.")) else f"m.{field}"
 
 
 def _canonical(number: float) -> str:

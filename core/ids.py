@@ -16,6 +16,10 @@ JobId = NewType("JobId", str)
 KeyId = NewType("KeyId", str)
 ChunkId = NewType("ChunkId", str)
 Principal = NewType("Principal", str)
+SessionId = NewType("SessionId", str)
+MessageId = NewType("MessageId", str)
+FactId = NewType("FactId", str)
+SummaryId = NewType("SummaryId", str)
 
 DEFAULT_TENANT = TenantId("default")
 
@@ -34,13 +38,23 @@ def make_id(prefix: str, now: datetime) -> str:
 
 def chunk_id(key: int) -> ChunkId:
     """The public id of a chunk row: its key in base 32, so that ids of one document version sort by position."""
-    return ChunkId(f"chk_{_base32(key, 13)}")
+    return ChunkId(row_name("chk", key))
 
 
 def chunk_key(chunk: str) -> int | None:
     """The row key behind a chunk id, or None when the text is no chunk id."""
-    digits = chunk.removeprefix("chk_")
-    if len(digits) != 13 or digits == chunk or any(digit not in _ALPHABET for digit in digits):
+    return row_number("chk", chunk)
+
+
+def row_name(prefix: str, row: int) -> str:
+    """The public id of a numbered row: `<prefix>_` and the number in 13 base 32 digits, so that ids sort as rows do."""
+    return f"{prefix}_{_base32(row, 13)}"
+
+
+def row_number(prefix: str, name: str) -> int | None:
+    """The number behind such an id, or None when the text is none."""
+    digits = name.removeprefix(f"{prefix}_")
+    if len(digits) != 13 or digits == name or any(digit not in _ALPHABET for digit in digits):
         return None
     key = 0
     for digit in digits:

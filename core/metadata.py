@@ -39,11 +39,11 @@ def check_acl(raw: Sequence[str] | None, limits: Limits) -> tuple[Principal, ...
 
 
 def _check_key(key: str) -> str:
-    if not _KEY.fullmatch(key) or key.startswith("doc."):
+    if not _KEY.fullmatch(key) or key.startswith(("doc.", "mem.")):
         raise Invalid(
             "metadata.invalid_key",
             f"metadata key {key[:140]!r} is not allowed: a letter or _, then up to 127 of A-Z a-z 0-9 _ . -, "
-            "and not starting with 'doc.', which is reserved",
+            "and not starting with 'doc.' or 'mem.', which are reserved",
         )
     return key
 

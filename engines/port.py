@@ -16,6 +16,23 @@ from core.profile import IndexProfile
 Vector = NDArray[np.float32]
 
 
+class SearchedIndex(Protocol):
+    """What the store's record of an index tells of its collection."""
+
+    @property
+    def tenant(self) -> TenantId: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def id(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def profile(self) -> IndexProfile: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """What is searched together: one generation of one index of one tenant, all rows in one vector space.
@@ -33,18 +50,16 @@ class Collection:
     ranged: Mapping[str, RangeKind] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     @classmethod
-    def of_index(
-        cls, *, tenant: TenantId, index_id: int, generation: int, dimension: int, profile: IndexProfile
-    ) -> "Collection":
-        """The document chunks of one index."""
+    def of_index(cls, index: "SearchedIndex") -> "Collection":
+        """The rows of one index: chunks of documents, or all of a tenant's memory."""
         return cls(
-            tenant=tenant,
-            kind="documents",
-            index_id=index_id,
-            generation=generation,
-            dimension=dimension,
-            language=profile.language,
-            ranged=profile.ranged,
+            tenant=index.tenant,
+            kind=index.kind,
+            index_id=index.id,
+            generation=index.generation,
+            dimension=index.dimension,
+            language=index.profile.language,
+            ranged=index.profile.ranged,
         )
 
     @property

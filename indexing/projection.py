@@ -1,29 +1,25 @@
 """From the records to the engine: reads each tenant's changes in order, applies them, and knows how far it has come.
 
-Projection is by state, not by event: a `publish` puts in what the store holds of that version now, if it is still live, and a
-`retract` takes out the version's keys. Applying a change twice, or after later ones, ends in the same rows.
+Projection is by state, not by event (indexing/folding.py): applying a change twice, or after later ones, ends in the same rows.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.clock import Clock
 from core.deadline import Deadline
-from core.errors import Corrupt, Fault
+from core.errors import Fault
 from core.ids import TenantId
 from core.telemetry import PROJECTION_LAG, log
-from engines.port import Collection, Row, SearchEngine, Watermark
-from indexing.rows import rows_of_version
-from storage import changes, documents, indexes
+from engines.port import Collection, SearchEngine, Watermark
+from indexing.folding import fold, next_rows
+from storage import changes, indexes
 from storage.changes import Change
-from storage.database import Database, Transaction
-from storage.passages import key_of
-from storage.records import DocumentRecord, IndexRecord
+from storage.database import Database
+from storage.records import IndexRecord
 
 # One engine commit costs 20 to 90 ms whatever it holds, so a batch is what has gathered since the last one, up to this.
 CHANGES_PER_BATCH = 512
-ROWS_PER_BATCH = 8_192
 # Between two commits while there is work; other processes' commits are seen by looking this often when there is none.
 GROUP_S = 0.1
 POLL_S = 1.0
@@ -41,16 +37,6 @@ class _Progress:
     rows_unflushed: int = 0
     dirty: dict[int, Collection]
     lock: asyncio.Lock
-
-
-@dataclass(slots=True, kw_only=True)
-class _Batch:
-    """What one apply does to one collection."""
-
-    collection: Collection
-    upserts: dict[int, Row]
-    deletes: set[int]
-    last: Change
 
 
 class Projector:
@@ -106,10 +92,10 @@ class Projector:
                 log.error("projection_failed", code=fault.code, detail=fault.message)
                 await asyncio.sleep(RETRY_S)
                 continue
-            if worked:
-                await asyncio.sleep(GROUP_S)
-            else:
+            if not worked:
                 await self._sleep_until_woken()
+            elif not any(self._waiters.values()):  # where somebody waits, what gathered during the last commit is group enough
+                await asyncio.sleep(GROUP_S)
 
     async def flush(self) -> None:
         """Makes everything applied durable, and says so to the store."""
@@ -128,7 +114,7 @@ class Projector:
         """Takes a deleted index out of the engine. Its later changes are passed over."""
         progress = await self._progress(index.tenant)
         async with progress.lock:
-            collection = collection_of(index)
+            collection = Collection.of_index(index)
             progress.dirty.pop(index.id, None)
             await self._engine.drop(collection)
 
@@ -171,7 +157,7 @@ class Projector:
             todo = await changes.after(tx, progress.indexed, limit=CHANGES_PER_BATCH)
             if not todo:
                 return
-            batches, done = await self._collect(tx, todo, progress)
+            batches, done = await fold(tx, todo, indexed=progress.indexed, already=progress.already)
         for batch in batches:
             if batch.collection.index_id not in progress.already:
                 # New here; what lies in its place can only be of another history, from before a restore.
@@ -188,32 +174,6 @@ class Projector:
         progress.indexed = done
         self._release(tenant, done)
 
-    async def _collect(self, tx: Transaction, todo: tuple[Change, ...], progress: _Progress) -> tuple[list[_Batch], int]:
-        """What the changes come to, by collection, and the offset they reach. Stops early when a batch is large enough."""
-        known = {index.id: index for index in await indexes.all_of(tx) if not index.deleting}
-        live = await documents.by_rows(tx, [change.document_id for change in todo])
-        batches: dict[int, _Batch] = {}
-        reached, rows = progress.indexed, 0
-        for change in todo:
-            if change.offset != reached + 1:
-                raise Corrupt(
-                    "indexing.offset_gap",
-                    f"tenant {tx.tenant}: change {change.offset} follows {reached}; the store lost changes. "
-                    "Restore a backup, or delete the engine folder to rebuild the index from the records",
-                )
-            index = known.get(change.index_id)
-            if index is not None and change.offset > progress.already.get(index.id, 0):
-                batch = batches.setdefault(
-                    index.id, _Batch(collection=collection_of(index), upserts={}, deletes=set(), last=change)
-                )
-                batch.last = change
-                await _fold(tx, batch, change, index=index, live=live)
-                rows += change.chunks
-            reached = change.offset
-            if rows >= ROWS_PER_BATCH:
-                break
-        return list(batches.values()), reached
-
     async def _progress(self, tenant: TenantId) -> _Progress:
         """Where the engine's durable state puts this tenant; collections of another history are rebuilt first."""
         known = self._tenants.get(tenant)
@@ -227,7 +187,7 @@ class Projector:
         for index in live:
             at, last = await self._state(index)
             if last is None:
-                await self._engine.drop(collection_of(index))
+                await self._engine.drop(Collection.of_index(index))
             if last is None or at >= last.offset:
                 progress.already[index.id] = at
                 continue
@@ -244,7 +204,7 @@ class Projector:
 
     async def _state(self, index: IndexRecord) -> tuple[int, Change | None]:
         """How far the collection durably is in *this* history (0: nowhere), and the index's last change."""
-        durable = await self._engine.durable(collection_of(index))
+        durable = await self._engine.durable(Collection.of_index(index))
         async with self._db.read(index.tenant) as tx:
             last = await changes.last_of_index(tx, index.id)
             if durable is None or durable.store_id != self._store_id:
@@ -257,22 +217,20 @@ class Projector:
 
     async def _rebuild(self, index: IndexRecord) -> int:
         """Fills the collection from the live documents; the offset it then stands at."""
-        collection = collection_of(index)
+        collection = Collection.of_index(index)
         log.info("projection_rebuild", tenant=index.tenant, index=index.id)
         await self._engine.drop(collection)
         async with self._db.read(index.tenant) as tx:
             last = await changes.last_of_index(tx, index.id)
         assert last is not None, "an index without changes has nothing to rebuild"
         unfinished = Watermark(store_id=self._store_id, offset=0, token="")
-        after = 0
+        after: int | None = 0
         while True:
             async with self._db.read(index.tenant) as tx:
-                page = await documents.live_page(tx, index.id, after, CHANGES_PER_BATCH)
-                rows = [row for document in page for row in await rows_of_version(tx, document, index)]
-            if not page:
+                rows, after = await next_rows(tx, index, after)
+            if after is None:
                 break
             await self._engine.apply(collection, upserts=rows, deletes=(), watermark=unfinished)
-            after = page[-1].row_id
         await self._engine.apply(collection, upserts=(), deletes=(), watermark=self._watermark(last))
         await self._engine.flush(collection)
         return last.offset
@@ -284,30 +242,3 @@ class Projector:
         for wanted, future in self._waiters.get(tenant, []):
             if wanted <= offset and not future.done():
                 future.set_result(None)
-
-
-def collection_of(index: IndexRecord) -> Collection:
-    """Where an index's chunks are searched."""
-    return Collection.of_index(
-        tenant=index.tenant,
-        index_id=index.id,
-        generation=index.generation,
-        dimension=index.dimension,
-        profile=index.profile,
-    )
-
-
-async def _fold(
-    tx: Transaction, batch: _Batch, change: Change, *, index: IndexRecord, live: Mapping[int, DocumentRecord]
-) -> None:
-    keys = range(key_of(change.version_id, 0), key_of(change.version_id, 0) + change.chunks)
-    if change.op == "retract":
-        for key in keys:
-            batch.upserts.pop(key, None)
-            batch.deletes.add(key)
-        return
-    document = live.get(change.document_id)
-    if document is None or document.live_version_id != change.version_id or key_of(change.version_id, 0) in batch.upserts:
-        return  # a later change of this batch or of a later one says what became of it
-    for row in await rows_of_version(tx, document, index):
-        batch.upserts[row.key] = row

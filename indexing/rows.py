@@ -1,15 +1,41 @@
-"""A live document as the rows that an engine searches: its chunks with vector, keyword text, filter tokens and numbers."""
+"""What the store holds as the rows that an engine searches, with vector, keyword text, filter tokens and numbers: the chunks of
+a live document, and the rows of memory."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import Corrupt
-from core.filters import acl_tokens, numbers_of, tokens_of
+from core.filters import OCCURRED_AT, acl_tokens, numbers_of, tokens_of
 from engines.port import Row
 from storage import passages, vectors
 from storage.database import Transaction
+from storage.memory_rows import MemoryRow
 from storage.records import ChunkRecord, DocumentRecord, IndexRecord
 
 CHUNKS_PER_READ = 2_000
+
+
+async def rows_of_memory(tx: Transaction, index: IndexRecord, found: Sequence[MemoryRow]) -> list[Row]:
+    """Rows of memory as they are stored, which is as they are searched."""
+    known = await vectors.get(tx, index.model, list({row.vector_sha256 for row in found}))
+    missing = [row.key for row in found if row.vector_sha256 not in known]
+    if missing:
+        raise Corrupt(
+            "indexing.vector_missing",
+            f"{len(missing)} rows of memory, the first with key {missing[0]}, lack vectors in the store; restore a backup",
+        )
+    return [
+        Row(
+            key=row.key,
+            vector=_unit(known[row.vector_sha256]),
+            text=row.body,
+            tokens=row.tokens,
+            numbers={} if row.occurred is None else {OCCURRED_AT: (row.occurred,)},
+        )
+        for row in found
+    ]
 
 
 async def rows_of_version(tx: Transaction, document: DocumentRecord, index: IndexRecord) -> list[Row]:
@@ -28,12 +54,10 @@ async def rows_of_version(tx: Transaction, document: DocumentRecord, index: Inde
                 f"document {document.id!r} lacks chunks or vectors in the store; send it again to index {index.name!r}",
             )
         for chunk, digest in page:
-            vector = found[digest].astype(np.float32)
             rows.append(
                 Row(
                     key=chunk.key,
-                    # float16 rounds the norm by up to 1e-3; the engine takes cosines as inner products.
-                    vector=(vector / np.linalg.norm(vector)).astype(np.float32),
+                    vector=_unit(found[digest]),
                     text=keyword_text(document, chunk),
                     tokens=tokens,
                     numbers=numbers,
@@ -47,3 +71,9 @@ def keyword_text(document: DocumentRecord, chunk: ChunkRecord) -> str:
     title = document.title or ""
     renamed = title if title not in chunk.context else ""
     return "\n".join(part for part in (renamed, chunk.context, chunk.text) if part)
+
+
+def _unit(stored: NDArray[np.float16]) -> NDArray[np.float32]:
+    """float16 rounds the norm by up to 1e-3; the engine takes cosines as inner products."""
+    vector = stored.astype(np.float32)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)

@@ -95,20 +95,24 @@ class OpenAiEmbedder:
         await self._client.aclose()
 
     async def _batch(self, texts: list[str]) -> list[NDArray[np.float32]]:
+        failed: list[Fault] = []
         try:
             async with asyncio.timeout(self._endpoint.total_s):
-                return _vectors(await self._asked(texts), len(texts), self._endpoint)
+                return _vectors(await self._asked(texts, failed), len(texts), self._endpoint)
         except TimeoutError as late:
-            raise self._too_slow() from late
+            # What an earlier attempt was told says more than that the last one was cut off.
+            raise (failed[-1] if failed else self._too_slow()) from late
 
-    async def _asked(self, texts: list[str]) -> bytes:
-        """The answer's bytes, after as many attempts as fit into `total_s`. A wait that would not fit is not begun."""
+    async def _asked(self, texts: list[str], failed: list[Fault]) -> bytes:
+        """The answer's bytes, after as many attempts as fit into `total_s`. A wait that would not fit is not begun. The faults
+        of the attempts so far are left in `failed`."""
         until = asyncio.get_running_loop().time() + self._endpoint.total_s
         attempt = 0
         while True:
             try:
                 return await self._once(texts)
             except _Again as again:
+                failed.append(again.fault)
                 wait_s = self._wait_s(again, attempt)
                 if asyncio.get_running_loop().time() + wait_s >= until:
                     raise again.fault from again.__cause__

@@ -104,22 +104,9 @@ class Retriever:
                     limit=plan.depth,
                 ),
             )
-            for collection in _collections(caller, plan)
+            for collection in map(Collection.of_index, plan.indexes)
         ]
         return await caller.deadline.wait(_all(searches), "searching the indexes")
-
-
-def _collections(caller: Caller, plan: Plan) -> list[Collection]:
-    return [
-        Collection.of_index(
-            tenant=caller.tenant,
-            index_id=index.id,
-            generation=index.generation,
-            dimension=index.dimension,
-            profile=index.profile,
-        )
-        for index in plan.indexes
-    ]
 
 
 async def _nothing() -> None:

@@ -20,9 +20,9 @@ class Change:
     token: str
     index_id: int
     op: Literal["publish", "retract"]
-    document_id: int
-    version_id: int
-    chunks: int
+    subject_id: int
+    block: int
+    rows: int
 
 
 async def append(tx: Transaction) -> int | None:
@@ -51,9 +51,9 @@ async def append(tx: Transaction) -> int | None:
                 "token": secrets.token_hex(8),
                 "index_id": draft.index_id,
                 "op": draft.op,
-                "document_id": draft.document_id,
-                "version_id": draft.version_id,
-                "chunks": draft.chunks,
+                "subject_id": draft.subject_id,
+                "block": draft.block,
+                "rows": draft.rows,
                 "at": now,
             }
             for place, draft in enumerate(tx.drafts)
@@ -119,7 +119,7 @@ def _change(row: Any) -> Change:  # noqa: ANN401 -- a row of `changes`
         token=row.token,
         index_id=row.index_id,
         op=row.op,
-        document_id=row.document_id,
-        version_id=row.version_id,
-        chunks=row.chunks,
+        subject_id=row.subject_id,
+        block=row.block,
+        rows=row.rows,
     )

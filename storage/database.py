@@ -39,9 +39,9 @@ class ChangeDraft:
 
     index_id: int
     op: Literal["publish", "retract"]
-    document_id: int
-    version_id: int
-    chunks: int
+    subject_id: int
+    block: int
+    rows: int
 
 
 class Transaction:

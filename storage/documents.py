@@ -334,9 +334,9 @@ async def _retire(tx: Transaction, current: DocumentRecord) -> None:
         ChangeDraft(
             index_id=current.index_id,
             op="retract",
-            document_id=current.row_id,
-            version_id=current.live_version_id,
-            chunks=current.chunks,
+            subject_id=current.row_id,
+            block=current.live_version_id,
+            rows=current.chunks,
         )
     )
 
@@ -347,8 +347,8 @@ def _record_publish(tx: Transaction, document: DocumentRecord) -> None:
         ChangeDraft(
             index_id=document.index_id,
             op="publish",
-            document_id=document.row_id,
-            version_id=document.live_version_id,
-            chunks=document.chunks,
+            subject_id=document.row_id,
+            block=document.live_version_id,
+            rows=document.chunks,
         )
     )

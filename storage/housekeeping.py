@@ -12,7 +12,7 @@ from storage.tables import changes, chunks, documents, texts, versions, watermar
 async def drop_superseded(tx: Transaction, *, limit: int) -> int:
     """Chunks and texts of superseded versions that every engine has durably retracted. The versions stay, as history."""
     lowest = select(func.min(watermarks.c.offset)).where(watermarks.c.tenant == tx.tenant).scalar_subquery()
-    pending = select(changes.c.version_id).where(changes.c.tenant == tx.tenant, changes.c.offset > lowest)
+    pending = select(changes.c.block).where(changes.c.tenant == tx.tenant, changes.c.offset > lowest)
     done = (
         select(versions.c.id)
         .where(

@@ -5,20 +5,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 
 from core.errors import NotFound
 from core.ids import IndexName, TenantId
 from core.paging import Page, PageRequest
 from core.profile import Fusion, IndexProfile
 from storage.database import Transaction
-from storage.records import Acl, IndexRecord
+from storage.records import Acl, IndexKind, IndexRecord
+from storage.statements import upsert
 from storage.tables import documents, indexes
+
+# No client can name an index so: it is not in the alphabet of names.
+MEMORY_NAME = IndexName("~memory")
 
 
 async def find(tx: Transaction, name: IndexName) -> IndexRecord | None:
     """The live index of that name, without counting what is in it."""
-    statement = select(indexes).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting, indexes.c.name == name)
+    statement = select(indexes).where(*_listed(tx), indexes.c.name == name)
     row = (await tx.execute(statement)).mappings().first()
     return None if row is None else _record(row)
 
@@ -54,12 +58,35 @@ async def by_id(tx: Transaction, index_id: int) -> IndexRecord | None:
 
 async def live(tx: Transaction) -> tuple[IndexRecord, ...]:
     """Every index that is not being deleted, by name, without counting what is in them."""
-    statement = select(indexes).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting).order_by(indexes.c.name)
+    statement = select(indexes).where(*_listed(tx)).order_by(indexes.c.name)
     return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
 
 
+async def of_memory(tx: Transaction) -> IndexRecord | None:
+    """The tenant's collection of memory; None before anything was remembered."""
+    statement = select(indexes).where(indexes.c.tenant == tx.tenant, indexes.c.kind == IndexKind.MEMORY)
+    row = (await tx.execute(statement)).mappings().first()
+    return None if row is None else _record(row)
+
+
+async def add_memory(tx: Transaction, *, model: str, dimension: int, at: datetime) -> None:
+    """Makes the tenant's collection of memory, unless somebody else just did."""
+    row = {
+        "tenant": tx.tenant,
+        "name": MEMORY_NAME,
+        "kind": IndexKind.MEMORY,
+        "description": "",
+        "profile": _plain(IndexProfile()),
+        "model": model,
+        "dimension": dimension,
+        "created_at": at,
+        "updated_at": at,
+    }
+    await tx.execute(upsert(tx, indexes).values(row).on_conflict_do_nothing())
+
+
 async def all_of(tx: Transaction) -> tuple[IndexRecord, ...]:
-    """Every index of the tenant that still has a row."""
+    """Every index of the tenant that still has a row, of documents and of memory."""
     statement = select(indexes).where(indexes.c.tenant == tx.tenant).order_by(indexes.c.id)
     return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
 
@@ -153,7 +180,12 @@ def _counts() -> tuple[Any, ...]:
 
 
 def _select(tx: Transaction) -> Select[Any]:
-    return select(indexes, *_counts()).where(indexes.c.tenant == tx.tenant, ~indexes.c.deleting)
+    return select(indexes, *_counts()).where(*_listed(tx))
+
+
+def _listed(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
+    """What clients call an index: those of documents. The collection of memory is none."""
+    return (indexes.c.tenant == tx.tenant, ~indexes.c.deleting, indexes.c.kind == IndexKind.DOCUMENTS)
 
 
 def _plain(profile: IndexProfile) -> dict[str, Any]:
@@ -174,6 +206,7 @@ def _record(row: Mapping[Any, Any]) -> IndexRecord:
         id=row["id"],
         tenant=TenantId(row["tenant"]),
         name=IndexName(row["name"]),
+        kind=IndexKind(row["kind"]),
         description=row["description"],
         default_acl=None if acl is None else tuple(acl),
         profile=IndexProfile(**profile),

@@ -30,6 +30,13 @@ class KeyRecord:
     revoked_at: datetime | None
 
 
+class IndexKind(StrEnum):
+    """What an index holds: documents, or the memory of the whole tenant, of which there is one."""
+
+    DOCUMENTS = "documents"
+    MEMORY = "memory"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRecord:
     """An index. `id` is never reused; `model` is the digest of the vector space its rows live in."""
@@ -37,6 +44,7 @@ class IndexRecord:
     id: int
     tenant: TenantId
     name: IndexName
+    kind: IndexKind
     description: str
     default_acl: Acl
     profile: IndexProfile

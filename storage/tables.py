@@ -3,80 +3,29 @@
 Every table but `store` starts with the tenant. Integer keys are never reused (AUTOINCREMENT, identity). Times are aware UTC.
 """
 
-from datetime import UTC, datetime
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, LargeBinary, Text, UniqueConstraint, text
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    Column,
-    DateTime,
-    Dialect,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-
-metadata = MetaData()
-
-# SQLite makes only INTEGER PRIMARY KEY a row id; Postgres needs 64 bits.
-BigId = BigInteger().with_variant(Integer(), "sqlite")
-
-# Names that lists are ordered by: code point order on both stores, whatever Postgres was made with.
-Name = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC time; SQLite forgets the zone, Postgres answers in the session's; both come out as UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        if value is None:
-            return None
-        assert value.tzinfo is not None, "naive times never reach the store"
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-
-
-def _table(name: str, *parts: object, autoincrement: bool = False) -> Table:
-    return Table(name, metadata, *parts, sqlite_autoincrement=autoincrement)  # type: ignore[arg-type]  # columns and constraints
-
-
-def _tenant(*, primary_key: bool = False) -> Column[str]:
-    return Column("tenant", Text, primary_key=primary_key, nullable=False)
-
+from storage.columns import BigId, Moment, Name, table, tenant
 
 # One row: which store this is. A restored backup keeps it; the change tokens tell the difference.
-store = _table("store", Column("id", Text, primary_key=True), Column("created_at", Moment, nullable=False))
+store = table("store", Column("id", Text, primary_key=True), Column("created_at", Moment, nullable=False))
 
-tenants = _table(
+tenants = table(
     "tenants",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("state", Text, nullable=False, server_default=text("'active'")),
     Column("created_at", Moment, nullable=False),
 )
 
 # The row lock on `head` makes offset order commit order.
-tenant_heads = _table(
-    "tenant_heads", _tenant(primary_key=True), Column("head", BigInteger, nullable=False, server_default=text("0"))
+tenant_heads = table(
+    "tenant_heads", tenant(primary_key=True), Column("head", BigInteger, nullable=False, server_default=text("0"))
 )
 
-keys = _table(
+keys = table(
     "keys",
     Column("id", Name, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("name", Text, nullable=False),
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("subject", Text, nullable=False),
@@ -88,11 +37,12 @@ keys = _table(
     Index("keys_by_tenant", "tenant", "id"),
 )
 
-indexes = _table(
+indexes = table(
     "indexes",
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    tenant(),
     Column("name", Name, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'documents'")),  # documents | memory: one a tenant, never listed
     Column("description", Text, nullable=False),
     Column("default_acl", JSON(none_as_null=True)),
     Column("profile", JSON, nullable=False),
@@ -114,10 +64,10 @@ indexes = _table(
     autoincrement=True,
 )
 
-documents = _table(
+documents = table(
     "documents",
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    tenant(),
     Column("index_id", BigInteger, nullable=False),
     Column("external_id", Name, nullable=False),
     Column("parent", Text),  # the external id of the document that this one was attached to
@@ -144,10 +94,10 @@ documents = _table(
     autoincrement=True,
 )
 
-versions = _table(
+versions = table(
     "versions",
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    tenant(),
     Column("document_id", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("version", Integer, nullable=False),
@@ -162,19 +112,19 @@ versions = _table(
     autoincrement=True,
 )
 
-texts = _table(
+texts = table(
     "texts",
     Column("version_id", BigInteger, primary_key=True, autoincrement=False),
-    _tenant(),
+    tenant(),
     Column("length", Integer, nullable=False),
     Column("body", Text, nullable=False),
 )
 
 # The key is version << CHUNK_ORDINAL_BITS | ordinal: the engine's key, never reused, and neighbours are neighbouring keys.
-chunks = _table(
+chunks = table(
     "chunks",
     Column("key", BigId, primary_key=True, autoincrement=False),
-    _tenant(),
+    tenant(),
     Column("version_id", BigInteger, nullable=False),
     Column("document_id", BigInteger, nullable=False),
     Column("ordinal", Integer, nullable=False),
@@ -190,9 +140,9 @@ chunks = _table(
 )
 
 # float16, by the exact embedded text and the vector space. Nothing is ever embedded twice.
-vectors = _table(
+vectors = table(
     "vectors",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("model", Text, primary_key=True),
     Column("text_sha256", LargeBinary, primary_key=True),
     Column("body", LargeBinary, nullable=False),
@@ -200,19 +150,19 @@ vectors = _table(
 )
 
 # Originals. Small ones lie here, so that they commit with what refers to them; big ones lie in the blob folder.
-contents = _table(
+contents = table(
     "contents",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("sha256", LargeBinary, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("body", LargeBinary),
     Column("used_at", Moment, nullable=False),
 )
 
-jobs = _table(
+jobs = table(
     "jobs",
     Column("id", Name, primary_key=True),
-    _tenant(),
+    tenant(),
     Column("index_id", BigInteger, nullable=False),
     Column("index_name", Text, nullable=False),
     Column("owner", Text, nullable=False),  # the subject that asked for it, who may look at it
@@ -227,10 +177,10 @@ jobs = _table(
     Index("jobs_by_index", "tenant", "index_id"),
 )
 
-items = _table(
+items = table(
     "items",
     Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
+    tenant(),
     Column("job_id", Text, nullable=False),
     Column("index_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
@@ -261,33 +211,34 @@ items = _table(
     autoincrement=True,
 )
 
-# What happened to what is searchable, in commit order: `op` publish or retract of one document version.
-changes = _table(
+# What happened to what is searchable, in commit order: `op` publish or retract of one subject (a document, a message, a fact, a
+# summary; which kind is its index's). Its rows have the keys block << CHUNK_ORDINAL_BITS | 0 … rows - 1.
+changes = table(
     "changes",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("offset", BigInteger, primary_key=True, autoincrement=False),
     Column("token", Text, nullable=False),
     Column("index_id", BigInteger, nullable=False),
     Column("op", Text, nullable=False),
-    Column("document_id", BigInteger, nullable=False),
-    Column("version_id", BigInteger, nullable=False),
-    Column("chunks", Integer, nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("block", BigInteger, nullable=False),  # a document's version, a memory's subject_id * 4 + type
+    Column("rows", Integer, nullable=False),
     Column("at", Moment, nullable=False),
     Index("changes_by_index", "tenant", "index_id", "offset"),
 )
 
 # How far each data folder's engine has durably come, so that nobody trims what another still needs.
-watermarks = _table(
+watermarks = table(
     "watermarks",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("engine", Text, primary_key=True),
     Column("offset", BigInteger, nullable=False),
     Column("at", Moment, nullable=False),
 )
 
-idempotency = _table(
+idempotency = table(
     "idempotency",
-    _tenant(primary_key=True),
+    tenant(primary_key=True),
     Column("key_id", Text, primary_key=True),
     Column("route", Text, primary_key=True),
     Column("key", Text, primary_key=True),

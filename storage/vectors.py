@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, select
 
 from storage.database import Transaction
+from storage.memory_tables import memory_rows
 from storage.statements import ROWS_PER_STATEMENT, upsert
 from storage.tables import chunks, vectors
 
@@ -59,11 +60,14 @@ async def put(tx: Transaction, model: str, rows: Mapping[bytes, NDArray[np.float
 
 
 async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
-    """Removes vectors made before that time which no chunk refers to, at most `limit`. How many went."""
+    """Removes vectors made before that time which nothing refers to, at most `limit`. How many went."""
     used = select(chunks.c.key).where(chunks.c.tenant == vectors.c.tenant, chunks.c.vector_sha256 == vectors.c.text_sha256)
+    remembered = select(memory_rows.c.key).where(
+        memory_rows.c.tenant == vectors.c.tenant, memory_rows.c.vector_sha256 == vectors.c.text_sha256
+    )
     unused = (
         select(vectors.c.model, vectors.c.text_sha256)
-        .where(vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists())
+        .where(vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists(), ~remembered.exists())
         .limit(limit)
     )
     gone = 0

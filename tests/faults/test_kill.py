@@ -11,7 +11,7 @@ from core.ids import DEFAULT_TENANT, IndexName
 from core.limits import MIB
 from core.paging import PageRequest
 from engines.embedded.engine import EmbeddedEngine
-from indexing.projection import collection_of
+from engines.port import Collection
 from storage import indexes
 from storage.database import Database
 from tests.faults.clients import Client, submit, upload, wait
@@ -103,7 +103,7 @@ async def _check_engine(data: Path) -> None:
         index = await indexes.get(tx, IndexName(INDEX))
         counted = (await indexes.page(tx, PageRequest())).items[0]
     engine = EmbeddedEngine(data / "engine", memory_bytes_max=64 * MIB, threads=1)
-    stats = await engine.stats(collection_of(index))
+    stats = await engine.stats(Collection.of_index(index))
     await engine.close()
     await db.close()
     assert stats.rows == counted.chunks

@@ -8,7 +8,7 @@ from core.filters import Eq
 from core.ids import DocumentId, IndexName, TenantId
 from core.paging import PageRequest
 from core.profile import Fusion, IndexProfile
-from indexing.projection import collection_of
+from engines.port import Collection
 from indexing.types import DeleteSelector, DocumentPatch, IndexDefinition, JobRequest, SourceKind, Wait
 from storage import documents, indexes
 from storage.documents import Content
@@ -173,8 +173,8 @@ async def test_a_deleted_index_is_gone_at_once_and_its_rows_and_collection_follo
         await still.document("a")
     await still.work()
     assert (await still.finished(job.id)).state is JobState.COMPLETED
-    assert (await still.engine.stats(collection_of(record))).rows == 0
-    assert not (still.folder / "engine" / collection_of(record).path).exists()
+    assert (await still.engine.stats(Collection.of_index(record))).rows == 0
+    assert not (still.folder / "engine" / Collection.of_index(record).path).exists()
     async with still.db.read(TenantId("default")) as tx:
         assert await indexes.by_id(tx, record.id) is None
         assert await documents.find(tx, record.id, DocumentId("a")) is None

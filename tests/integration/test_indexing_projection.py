@@ -11,9 +11,8 @@ from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from core.ids import IndexName, TenantId
-from engines.port import Watermark
+from engines.port import Collection, Watermark
 from indexing.parsing.pool import ParserPool
-from indexing.projection import collection_of
 from indexing.types import Wait
 from inference.onnx.embedder import OnnxEmbedder
 from storage import indexes, tenants
@@ -63,7 +62,7 @@ def machine(tmp_path: Path, embedder: OnnxEmbedder, parsers: ParserPool) -> Mach
 
 
 async def rows(stack: Stack, index: str = HANDBOOK) -> int:
-    return (await stack.engine.stats(collection_of(await record(stack, index)))).rows
+    return (await stack.engine.stats(Collection.of_index(await record(stack, index)))).rows
 
 
 async def record(stack: Stack, index: str = HANDBOOK) -> IndexRecord:
@@ -178,7 +177,7 @@ async def test_an_index_made_after_a_restore_does_not_find_the_rows_of_one_that_
 async def test_a_rebuild_that_was_cut_off_is_begun_again(machine: Machine) -> None:
     await first_two(machine)
     async with machine.up() as stack:
-        collection = collection_of(await record(stack))
+        collection = Collection.of_index(await record(stack))
         await stack.engine.drop(collection)
         await stack.engine.apply(collection, upserts=(), deletes=(), watermark=Watermark(store_id="store", offset=0, token=""))
         await stack.engine.flush(collection)
@@ -197,7 +196,7 @@ async def test_changes_that_are_missing_in_between_are_refused_and_not_skipped(s
         await still.projector.catch_up()
     assert [entry["code"] for entry in logs if entry["event"] == "projection_failed"] == ["indexing.offset_gap"]
     assert still.projector.indexed(TENANT) == 0
-    assert (await still.engine.stats(collection_of(index))).rows == 0
+    assert (await still.engine.stats(Collection.of_index(index))).rows == 0
 
 
 async def test_whoever_waits_before_the_projector_first_looks_at_a_tenant_is_told_too(still: Stack) -> None:

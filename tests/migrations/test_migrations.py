@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 
 from core.errors import Conflict
 from storage.migrate import upgrade
-from storage.tables import metadata
+from storage.schema import metadata
 from tests.support.stores import Store
 
 
@@ -29,7 +29,7 @@ async def test_migrating_again_changes_nothing(store: Store) -> None:
     await upgrade(store.url)
     engine = _engine(store)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0001"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0002"]
     engine.dispose()
 
 

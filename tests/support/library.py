@@ -17,8 +17,8 @@ from core.limits import Limits
 from core.metadata import Value
 from core.profile import IndexProfile
 from engines.embedded.engine import EmbeddedEngine
-from engines.port import Row, Watermark
-from indexing.projection import Projector, collection_of
+from engines.port import Collection, Row, Watermark
+from indexing.projection import Projector
 from inference.port import Embedder, Purpose
 from retrieval.service import Retrieval
 from retrieval.types import SearchRequest, SearchResult
@@ -135,7 +135,7 @@ class Library:
     async def haunt(self, texts: Mapping[int, str]) -> None:
         """Puts rows into the engine, by key, that no record knows: what a crash or a bug might leave behind."""
         async with self.db.read(TENANT) as tx:
-            collection = collection_of(await indexes.get(tx, IndexName("handbook")))
+            collection = Collection.of_index(await indexes.get(tx, IndexName("handbook")))
         embedded = await self.embedder.embed(list(texts.values()), Purpose.PASSAGE)
         rows = [
             Row(key=key, vector=vector, text=text, tokens=("acl=*",))

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("core", "storage", "engines", "inference", "retrieval", "indexing", "api")
+ROOMS = ("core", "storage", "engines", "inference", "retrieval", "indexing", "memory", "cache", "api")
 AROUND = ("evals", "benchmarks", "samples", "tests")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

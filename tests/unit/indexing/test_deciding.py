@@ -9,7 +9,7 @@ import pytest
 from core.ids import DocumentId, IndexName, Principal, TenantId
 from core.profile import Fusion, IndexProfile
 from indexing.deciding import Course, Wanted, content_digest, course_of_content, decide
-from storage.records import DocumentRecord, DocumentStatus, Envelope, IndexRecord
+from storage.records import DocumentRecord, DocumentStatus, Envelope, IndexKind, IndexRecord
 
 AT = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 HR, LEGAL = Principal("group:hr"), Principal("group:legal")
@@ -36,6 +36,7 @@ INDEX = IndexRecord(
     id=1,
     tenant=TenantId("default"),
     name=IndexName("handbook"),
+    kind=IndexKind.DOCUMENTS,
     description="",
     default_acl=(LEGAL,),
     profile=IndexProfile(),

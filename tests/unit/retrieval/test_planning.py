@@ -11,7 +11,7 @@ from core.limits import Limits
 from core.profile import Fusion, IndexProfile
 from retrieval.planning import Plan, check_request, make_plan
 from retrieval.types import SearchRequest
-from storage.records import IndexRecord
+from storage.records import IndexKind, IndexRecord
 
 LIMITS = Limits(k_max=100, query_bytes_max=64, neighbors_max=10, indexes_per_search_max=3)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,6 +22,7 @@ def index(name: str, profile: IndexProfile | None = None, model: str = "m1") -> 
         id=sum(name.encode()),
         tenant=TenantId("t"),
         name=IndexName(name),
+        kind=IndexKind.DOCUMENTS,
         description="",
         default_acl=None,
         profile=profile or IndexProfile(),

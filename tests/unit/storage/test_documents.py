@@ -62,7 +62,7 @@ async def test_a_new_envelope_keeps_the_version_and_is_published_again(store: St
     assert changed is not None
     assert (changed.version, changed.revision, changed.envelope) == (1, 2, envelope)
     async with store.db.read(TENANT) as tx:
-        assert [change.version_id for change in await after(tx, 0, limit=10)] == [first.live_version_id] * 2
+        assert [change.block for change in await after(tx, 0, limit=10)] == [first.live_version_id] * 2
 
 
 async def test_another_tenant_sees_none_of_it(store: Store) -> None:

@@ -19,7 +19,7 @@ class _ChangedMind(Exception):
 
 
 def _draft(version_id: int) -> ChangeDraft:
-    return ChangeDraft(index_id=1, op="publish", document_id=1, version_id=version_id, chunks=1)
+    return ChangeDraft(index_id=1, op="publish", subject_id=1, block=version_id, rows=1)
 
 
 async def _write(db: Database, writer: int, chance: random.Random) -> int:
@@ -101,7 +101,7 @@ async def test_what_runs_before_the_commit_knows_the_offset_and_can_still_undo_a
 
 async def _record(db: Database, index_id: int) -> Transaction:
     async with db.write(TENANT) as tx:
-        tx.record(ChangeDraft(index_id=index_id, op="publish", document_id=1, version_id=1, chunks=1))
+        tx.record(ChangeDraft(index_id=index_id, op="publish", subject_id=1, block=1, rows=1))
     return tx
 
 
