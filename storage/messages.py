@@ -1,0 +1,175 @@
+"""Messages of a session, by their number. What they mean, and what of them is searchable, is written by the memory room."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from core.ids import Principal, row_number
+from core.metadata import Metadata
+from core.paging import Page, PageRequest
+from storage.database import Transaction
+from storage.documents import thaw
+from storage.memory_records import MessageRecord, Role, TimeKind
+from storage.memory_tables import event_times, mentions, messages
+from storage.statements import ROWS_PER_STATEMENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message about to be stored; `rows` is how many searchable rows go with it."""
+
+    seq: int
+    client_id: str | None
+    role: Role
+    speaker: str | None
+    content: str
+    digest: bytes
+    occurred_at: datetime | None
+    occurred_kind: TimeKind
+    source: str | None
+    trust: int
+    flags: tuple[str, ...]
+    tokens: int
+    metadata: Metadata
+    rows: int
+
+
+async def add(
+    tx: Transaction, session_id: int, owner: Principal, new: Sequence[NewMessage], at: datetime
+) -> tuple[MessageRecord, ...]:
+    """Stores them; the records in the order given."""
+    added: list[MessageRecord] = []
+    for start in range(0, len(new), ROWS_PER_STATEMENT):
+        values = [_values(tx, session_id, owner, one, at) for one in new[start : start + ROWS_PER_STATEMENT]]
+        statement = insert(messages).returning(*messages.c, sort_by_parameter_order=True)
+        added += [_record(row) for row in (await tx.execute(statement, values)).mappings()]
+    return tuple(added)
+
+
+async def by_client_ids(tx: Transaction, session_id: int, ids: Sequence[str]) -> dict[str, MessageRecord]:
+    """Those of the session that are there already."""
+    statement = select(messages).where(*_of(tx, session_id), messages.c.client_id.in_(ids))
+    return {str(row["client_id"]): _record(row) for row in (await tx.execute(statement)).mappings()}
+
+
+async def find(tx: Transaction, session_id: int, message: str) -> MessageRecord | None:
+    """By public id: the client's where it gave one, else ours."""
+    number = row_number("msg", message)
+    named = messages.c.client_id == message
+    if number is not None:
+        named |= (messages.c.id == number) & messages.c.client_id.is_(None)
+    row = (await tx.execute(select(messages).where(*_of(tx, session_id), named))).mappings().first()
+    return None if row is None else _record(row)
+
+
+async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, MessageRecord]:
+    """Those that are there, of any session of the tenant."""
+    found: dict[int, MessageRecord] = {}
+    for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
+        wanted = row_ids[start : start + ROWS_PER_STATEMENT]
+        statement = select(messages).where(messages.c.tenant == tx.tenant, messages.c.id.in_(wanted))
+        found |= {row["id"]: _record(row) for row in (await tx.execute(statement)).mappings()}
+    return found
+
+
+async def between(tx: Transaction, session_id: int, first: int, last: int) -> tuple[MessageRecord, ...]:
+    """The messages numbered `first` to `last`, both included, in order; numbers of deleted ones are missing."""
+    statement = select(messages).where(*_of(tx, session_id), messages.c.seq >= first, messages.c.seq <= last)
+    return tuple(_record(row) for row in (await tx.execute(statement.order_by(messages.c.seq))).mappings())
+
+
+async def latest(tx: Transaction, session_id: int, *, before: int, limit: int) -> tuple[MessageRecord, ...]:
+    """The last `limit` messages numbered below `before`, in order."""
+    statement = select(messages).where(*_of(tx, session_id), messages.c.seq < before).order_by(messages.c.seq.desc())
+    rows = (await tx.execute(statement.limit(limit))).mappings().all()
+    return tuple(_record(row) for row in reversed(rows))
+
+
+async def following(tx: Transaction, session_id: int, *, after: int, limit: int) -> tuple[MessageRecord, ...]:
+    """The next `limit` messages numbered above `after`, in order."""
+    statement = select(messages).where(*_of(tx, session_id), messages.c.seq > after).order_by(messages.c.seq)
+    return tuple(_record(row) for row in (await tx.execute(statement.limit(limit))).mappings())
+
+
+async def page(tx: Transaction, session_id: int, request: PageRequest) -> Page[MessageRecord]:
+    """In the session's order."""
+    after = request.after_number(0)
+    found = await following(tx, session_id, after=after, limit=request.limit + 1)
+    shown = found[: request.limit]
+    return Page(items=shown, after=str(shown[-1].seq) if len(found) > request.limit else None)
+
+
+async def rewrite(
+    tx: Transaction, message: MessageRecord, *, content: str, tokens: int, rows: int, flags: Sequence[str]
+) -> None:
+    """Another text in the place of a message's own: a redaction. Its times and mentions are found anew by who asks."""
+    values = {"content": content, "tokens": tokens, "rows": max(rows, message.rows), "flags": list(flags)}
+    mine = (messages.c.tenant == tx.tenant, messages.c.id == message.row_id)
+    await tx.execute(update(messages).where(*mine).values(values))
+    await _forget_findings(tx, [message.row_id])
+
+
+async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
+    """The messages and what was found in them. Their searchable rows are retracted by who asks."""
+    for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
+        gone = row_ids[start : start + ROWS_PER_STATEMENT]
+        await _forget_findings(tx, gone)
+        await tx.execute(delete(messages).where(messages.c.tenant == tx.tenant, messages.c.id.in_(gone)))
+
+
+async def _forget_findings(tx: Transaction, row_ids: Sequence[int]) -> None:
+    await tx.execute(delete(event_times).where(event_times.c.tenant == tx.tenant, event_times.c.message_id.in_(row_ids)))
+    await tx.execute(delete(mentions).where(mentions.c.tenant == tx.tenant, mentions.c.message_id.in_(row_ids)))
+
+
+def _of(tx: Transaction, session_id: int) -> tuple[Any, Any]:
+    return messages.c.tenant == tx.tenant, messages.c.session_id == session_id
+
+
+def _values(tx: Transaction, session_id: int, owner: Principal, new: NewMessage, at: datetime) -> dict[str, Any]:
+    return {
+        "tenant": tx.tenant,
+        "owner": owner,
+        "session_id": session_id,
+        "seq": new.seq,
+        "client_id": new.client_id,
+        "role": new.role,
+        "speaker": new.speaker,
+        "content": new.content,
+        "digest": new.digest,
+        "occurred_at": new.occurred_at,
+        "occurred_kind": new.occurred_kind,
+        "recorded_at": at,
+        "source": new.source,
+        "trust": new.trust,
+        "flags": list(new.flags),
+        "tokens": new.tokens,
+        "metadata": dict(new.metadata),
+        "rows": new.rows,
+    }
+
+
+def _record(row: Mapping[Any, Any]) -> MessageRecord:
+    return MessageRecord(
+        row_id=row["id"],
+        session_id=row["session_id"],
+        owner=Principal(row["owner"]),
+        seq=row["seq"],
+        client_id=row["client_id"],
+        role=Role(row["role"]),
+        speaker=row["speaker"],
+        content=row["content"],
+        digest=row["digest"],
+        occurred_at=row["occurred_at"],
+        occurred_kind=TimeKind(row["occurred_kind"]),
+        recorded_at=row["recorded_at"],
+        source=row["source"],
+        trust=row["trust"],
+        flags=tuple(row["flags"]),
+        tokens=row["tokens"],
+        metadata=thaw(row["metadata"]),
+        rows=row["rows"],
+    )
