@@ -12,7 +12,7 @@ from core.metadata import Metadata
 from core.paging import Page, PageRequest
 from storage.database import Transaction
 from storage.documents import thaw
-from storage.memory_records import MessageRecord, Role, TimeKind
+from storage.memory_records import MessageRecord, Role, SessionRecord, TimeKind
 from storage.memory_tables import event_times, mentions, messages
 from storage.statements import ROWS_PER_STATEMENT
 
@@ -37,13 +37,11 @@ class NewMessage:
     rows: int
 
 
-async def add(
-    tx: Transaction, session_id: int, owner: Principal, new: Sequence[NewMessage], at: datetime
-) -> tuple[MessageRecord, ...]:
+async def add(tx: Transaction, session: SessionRecord, new: Sequence[NewMessage], at: datetime) -> tuple[MessageRecord, ...]:
     """Stores them; the records in the order given."""
     added: list[MessageRecord] = []
     for start in range(0, len(new), ROWS_PER_STATEMENT):
-        values = [_values(tx, session_id, owner, one, at) for one in new[start : start + ROWS_PER_STATEMENT]]
+        values = [_values(tx, session, one, at) for one in new[start : start + ROWS_PER_STATEMENT]]
         statement = insert(messages).returning(*messages.c, sort_by_parameter_order=True)
         added += [_record(row) for row in (await tx.execute(statement, values)).mappings()]
     return tuple(added)
@@ -129,11 +127,11 @@ def _of(tx: Transaction, session_id: int) -> tuple[Any, Any]:
     return messages.c.tenant == tx.tenant, messages.c.session_id == session_id
 
 
-def _values(tx: Transaction, session_id: int, owner: Principal, new: NewMessage, at: datetime) -> dict[str, Any]:
+def _values(tx: Transaction, session: SessionRecord, new: NewMessage, at: datetime) -> dict[str, Any]:
     return {
         "tenant": tx.tenant,
-        "owner": owner,
-        "session_id": session_id,
+        "owner": session.owner,
+        "session_id": session.row_id,
         "seq": new.seq,
         "client_id": new.client_id,
         "role": new.role,
