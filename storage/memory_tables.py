@@ -236,6 +236,15 @@ summary_sources = table(
     Index("summary_sources_by_message", "tenant", "message_id"),
 )
 
+# The secrets behind the digests of one owner's tombstones: its own, and those that came with an imported bundle.
+tombstone_keys = table(
+    "tombstone_keys",
+    tenant(primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("secret", LargeBinary, primary_key=True),
+    Column("created_at", Moment, nullable=False),
+)
+
 # What must not be learned again: digests under a secret, no content. They outlive rebuilds, imports and re-extraction.
 tombstones = table(
     "tombstones",

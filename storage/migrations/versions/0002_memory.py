@@ -25,6 +25,7 @@ SCOPED = (
     "sessions",
     "summaries",
     "summary_sources",
+    "tombstone_keys",
     "tombstones",
 )
 
@@ -45,6 +46,7 @@ def upgrade() -> None:
     _sessions()
     _summaries()
     _summary_sources()
+    _tombstone_keys()
     _tombstones()
     if op.get_context().dialect.name == "postgresql":
         for table in SCOPED:
@@ -332,6 +334,17 @@ def _summary_sources() -> None:
         sa.PrimaryKeyConstraint("tenant", "summary_id", "message_id"),
     )
     op.create_index("summary_sources_by_message", "summary_sources", ["tenant", "message_id"], unique=False)
+
+
+def _tombstone_keys() -> None:
+    op.create_table(
+        "tombstone_keys",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "owner", "secret"),
+    )
 
 
 def _tombstones() -> None:
