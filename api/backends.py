@@ -6,18 +6,22 @@ from typing import Protocol
 
 from api.data_folder import DataFolder
 from api.settings import (
+    NoTextModel,
     OnnxDirectoryEmbedder,
     OnnxEmbedder,
     OpenAIEmbedder,
+    OpenAITextModel,
     PostgresDatabase,
     SentenceTransformersEmbedder,
     Settings,
     SqliteDatabase,
 )
+from core.clock import Clock
 from core.limits import MIB
 from engines.port import SearchEngine
 from indexing.parsing.wire import TokenizerSource
-from inference.port import Embedder
+from inference.port import Embedder, TextModel
+from inference.spending import Ledger
 
 
 class CountingEmbedder(Embedder, Protocol):
@@ -79,12 +83,22 @@ def make_engine(settings: Settings, folder: DataFolder) -> SearchEngine:
     return EmbeddedEngine(folder.engine, memory_bytes_max=wanted.memory_mb * MIB, threads=threads)
 
 
+def make_text_model(settings: Settings, *, ledger: Ledger, clock: Clock) -> TextModel | None:
+    """None where none is set: everything works without it."""
+    match settings.text_model:
+        case NoTextModel():
+            return None
+        case OpenAITextModel() as wanted:
+            return _openai_text(wanted, ledger, clock)
+
+
 def choices(settings: Settings) -> tuple[Choice, ...]:
     """Every seam, its backend, and which setting decided."""
     return (
         _choice(settings, "database", settings.database.kind),
         _choice(settings, "engine", settings.engine.kind),
         _choice(settings, "embedder", settings.embedder.kind),
+        _choice(settings, "text_model", settings.text_model.kind),
     )
 
 
@@ -107,3 +121,20 @@ def _openai(wanted: OpenAIEmbedder) -> CountingEmbedder:
         passage_prefix=wanted.passage_prefix,
     )
     return OpenAiEmbedder.open(endpoint)
+
+
+def _openai_text(wanted: OpenAITextModel, ledger: Ledger, clock: Clock) -> TextModel:
+    from inference.openai_text import OpenAiText, TextEndpoint
+    from inference.spending import Cap, Price
+
+    endpoint = TextEndpoint(
+        url=wanted.url,
+        model=wanted.model,
+        key=None if wanted.api_key is None else wanted.api_key.get_secret_value(),
+        response_format=wanted.response_format,
+        timeout_s=wanted.timeout_s,
+        total_s=wanted.total_s,
+        cap=Cap(tokens=wanted.tokens_per_day_max, usd=wanted.usd_per_day_max),
+        price=Price(usd_per_million_in=wanted.usd_per_million_in, usd_per_million_out=wanted.usd_per_million_out),
+    )
+    return OpenAiText.open(endpoint, ledger=ledger, clock=clock)

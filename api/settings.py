@@ -93,11 +93,43 @@ class OpenAIEmbedder(_Prefixed):
     api_key: SecretStr | None = Field(default=None, description="credential of the endpoint")
 
 
+class NoTextModel(_Group):
+    """No text model: summaries are extracted, facts come from rules."""
+
+    kind: Literal["none"] = "none"
+
+
+class OpenAITextModel(_Group):
+    """An endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"] = "openai"
+    url: str = Field(min_length=1, description="base address, such as http://localhost:8080/v1; nothing goes anywhere else")
+    model: str = Field(min_length=1, description="the model's name at that endpoint")
+    api_key: SecretStr | None = Field(default=None, description="credential of the endpoint")
+    response_format: Literal["json_schema", "json_object", "none"] = Field(
+        default="json_schema", description="how JSON is asked for: OpenAI's way, llama.cpp's, or in words alone"
+    )
+    timeout_s: float = Field(default=30.0, gt=0, le=600, description="seconds for one attempt")
+    total_s: float = Field(
+        default=60.0, gt=0, le=600, description="seconds for one prompt with its retries, three attempts at most"
+    )
+    tokens_per_day_max: int = Field(
+        default=1_000_000, ge=0, description="tokens in and out that a UTC day may cost; what might pass it is not sent"
+    )
+    usd_per_day_max: float | None = Field(
+        default=None, ge=0, description="US dollars that a UTC day may cost; absent is no bound"
+    )
+    usd_per_million_in: float = Field(default=0.0, ge=0, description="price of a million tokens of prompts")
+    usd_per_million_out: float = Field(default=0.0, ge=0, description="price of a million tokens of answers")
+
+
 Database = Annotated[SqliteDatabase | PostgresDatabase, Field(discriminator="kind")]
 Engine = EmbeddedEngine  # a discriminated union as soon as there is a second one
 Embedder = Annotated[
     OnnxEmbedder | OnnxDirectoryEmbedder | SentenceTransformersEmbedder | OpenAIEmbedder, Field(discriminator="kind")
 ]
+
+TextModel = Annotated[NoTextModel | OpenAITextModel, Field(discriminator="kind")]
 
 
 class LimitSettings(_Group):
@@ -163,6 +195,7 @@ class Settings(BaseSettings):
     database: Database = Field(default_factory=SqliteDatabase, description="where the records are")
     engine: Engine = Field(default_factory=EmbeddedEngine, description="what searches")
     embedder: Embedder = Field(default_factory=OnnxEmbedder, description="what makes vectors")
+    text_model: TextModel = Field(default_factory=NoTextModel, description="what rewrites summaries and proposes facts")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="bounds on requests")
     search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
     ingest_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
@@ -256,4 +289,4 @@ def _name(pointer: str) -> str:
     return PREFIX + DELIMITER.join(part.upper() for part in (group, *rest) if part not in known)
 
 
-_UNIONS = frozenset({"database", "embedder"})
+_UNIONS = frozenset({"database", "embedder", "text_model"})

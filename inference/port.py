@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 class Purpose(StrEnum):
@@ -74,5 +76,48 @@ class Embedder(Protocol):
     def spec(self) -> ModelSpec: ...
 
     async def embed(self, texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a text model is told (`instruction`) and what it is told it about (`material`, data and never an instruction), and
+    how many tokens its answer may have."""
+
+    instruction: str
+    material: str
+    tokens_out_max: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion(Generic[T]):
+    """A checked answer and what it cost, as the endpoint said, or as estimated where it said nothing."""
+
+    answer: T
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+class TextModel(Protocol):
+    """A prompt to a value of a given type. Absent by default: who uses one works without it, and says so in `degraded` or
+    `fallback`.
+
+    - `schema` is a type that pydantic can build: a frozen dataclass as a rule, with
+      `__pydantic_config__ = {"extra": "forbid"}`. The model is asked for JSON of its schema; what comes back is checked
+      strictly, and an answer of another shape is the fault Corrupt, never a value.
+    - Whether an answer is *true* is not checked here: whoever asked holds it to its sources.
+    - Nothing is asked beyond the day's cap (Limited, until midnight UTC), nor while the endpoint has just failed again and
+      again (Unavailable). Otherwise Unavailable when it is down and TimedOut past `within_s` or the settings' own limit.
+    - Hold no transaction across a call, and never make one while a caller waits who did not ask for it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's name, for provenance."""
+        ...
+
+    async def complete(self, prompt: Prompt, schema: type[T], *, within_s: float | None = None) -> Completion[T]: ...
 
     async def close(self) -> None: ...

@@ -17,7 +17,7 @@ from rich.table import Table
 from api.backends import choices
 from api.cli.connection import address
 from api.data_folder import holder_of
-from api.settings import OnnxEmbedder, Settings, load_settings
+from api.settings import OnnxEmbedder, OpenAITextModel, Settings, load_settings
 from core.errors import Fault
 from core.limits import GIB
 
@@ -38,7 +38,14 @@ class Finding:
 def run(*, data: Path | None, url: str | None) -> None:
     """Exits with 1 when something is wrong."""
     settings = load_settings(data=data)
-    findings = [*_backends(settings), _model(settings), *_folder(settings), _service(address(url)), *_versions()]
+    findings = [
+        *_backends(settings),
+        _model(settings),
+        *_text_model(settings),
+        *_folder(settings),
+        _service(address(url)),
+        *_versions(),
+    ]
     table = Table("", "part", "what", "why", box=None)
     for one in findings:
         table.add_row("[green]ok[/]" if one.sound else "[red]!![/]", one.part, one.what, one.why)
@@ -70,6 +77,17 @@ def _model(settings: Settings) -> Finding:
         what=f"{spec.name} {spec.variant}, {spec.dimension} dimensions, {spec.tokens_max} tokens; space {spec.digest}",
         why=f"weights sha256 {spec.source_sha256[:16]}… as shipped",
     )
+
+
+def _text_model(settings: Settings) -> Iterator[Finding]:
+    """Where prompts go, and the day's cap. Nothing is asked: it might cost."""
+    match settings.text_model:
+        case OpenAITextModel() as wanted:
+            money = "" if wanted.usd_per_day_max is None else f" and {wanted.usd_per_day_max:g} USD"
+            cap = f"at most {wanted.tokens_per_day_max} tokens{money} a day; asked when it is first needed"
+            yield Finding(part="text model", what=f"{wanted.model} at {wanted.url}", why=cap)
+        case _:
+            return
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ def test_nothing_set_is_one_machine_without_a_network() -> None:
     settings = load_settings()
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8321, Path("mnemic-data"))
     assert (settings.database.kind, settings.engine.kind, settings.embedder.kind) == ("sqlite", "embedded", "onnx")
+    assert settings.text_model.kind == "none"
     assert settings.limits.values() == Limits()
 
 
