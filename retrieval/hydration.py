@@ -2,6 +2,7 @@
 dropped. Nothing that an index says is returned without this."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from core.caller import Visibility
@@ -10,40 +11,55 @@ from core.ids import chunk_id
 from retrieval.fusion import Candidate
 from retrieval.planning import Plan
 from retrieval.types import Neighbor, Passage
-from storage import passages
-from storage.database import Transaction
+from storage import indexes, passages
+from storage.database import Reads
 from storage.records import ChunkRecord, PassageRecord
 
 
-async def hydrate(tx: Transaction, visibility: Visibility, plan: Plan, candidates: Iterable[Candidate]) -> tuple[Passage, ...]:
-    """At most k passages, best first. A further page is read only when the check dropped rows of the one before."""
-    kept = await _checked(tx, visibility, plan, candidates)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """At most k passages, best first, and the state of the list of indexes when they were read."""
+
+    passages: tuple[Passage, ...]
+    catalog: int
+
+
+async def hydrate(reads: Reads, visibility: Visibility, plan: Plan, candidates: Iterable[Candidate]) -> Checked:
+    """A further page is read only when the check dropped rows of the one before."""
+    kept, catalog = await _checked(reads, visibility, plan, candidates)
     beside: Mapping[int, tuple[ChunkRecord, ...]] = {}
     if plan.neighbors and kept:
-        beside = await passages.around(tx, [candidate.key for candidate, _ in kept], plan.neighbors)
-    return tuple(
+        beside = await passages.around(reads, [candidate.key for candidate, _ in kept], plan.neighbors)
+    found = tuple(
         _passage(record, candidate, rank, beside.get(candidate.key, ())) for rank, (candidate, record) in enumerate(kept, 1)
     )
+    return Checked(passages=found, catalog=await indexes.catalog(reads) if catalog is None else catalog)
 
 
 def admits(visibility: Visibility, plan: Plan, record: PassageRecord) -> bool:
-    """Whether the record, as it is now, may answer this search: its access list, and the filter once more."""
+    """Whether the record, as it is now, may answer this search: its index was asked (a collection may have kept keys of
+    another history), its access list, and the filter once more."""
     document = record.document
-    return visibility.admits(document.envelope.acl) and (
-        plan.condition is None or matches(plan.condition, document.fields(), plan.ranged)
+    return (
+        any(document.index_id == index.id for index in plan.indexes)
+        and visibility.admits(document.envelope.acl)
+        and (plan.condition is None or matches(plan.condition, document.fields(), plan.ranged))
     )
 
 
 async def _checked(
-    tx: Transaction, visibility: Visibility, plan: Plan, candidates: Iterable[Candidate]
-) -> Sequence[tuple[Candidate, PassageRecord]]:
+    reads: Reads, visibility: Visibility, plan: Plan, candidates: Iterable[Candidate]
+) -> tuple[Sequence[tuple[Candidate, PassageRecord]], int | None]:
     kept: list[tuple[Candidate, PassageRecord]] = []
+    catalog: int | None = None
     rest = iter(candidates)
     while len(kept) < plan.k and (page := list(islice(rest, plan.page))):
-        records = await passages.hydrate(tx, [candidate.key for candidate in page])
-        pairs = ((candidate, records.get(candidate.key)) for candidate in page)
+        found = await passages.hydrate(reads, [candidate.key for candidate in page])
+        # The oldest state seen: if the list moved between two pages, the first page was of the older one.
+        catalog = found.catalog if catalog is None else catalog
+        pairs = ((candidate, found.passages.get(candidate.key)) for candidate in page)
         kept += [(candidate, record) for candidate, record in pairs if record is not None and admits(visibility, plan, record)]
-    return kept[: plan.k]
+    return kept[: plan.k], catalog
 
 
 def _passage(record: PassageRecord, candidate: Candidate, rank: int, beside: Sequence[ChunkRecord]) -> Passage:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,10 @@ from core.errors import NotFound
 from core.ids import IndexName, TenantId
 from core.paging import Page, PageRequest
 from core.profile import Fusion, IndexProfile
-from storage.database import Transaction
+from storage.database import Reads, Transaction
 from storage.records import Acl, IndexKind, IndexRecord
 from storage.statements import upsert
-from storage.tables import documents, indexes
+from storage.tables import documents, indexes, tenant_heads
 
 # No client can name an index so: it is not in the alphabet of names.
 MEMORY_NAME = IndexName("~memory")
@@ -56,10 +57,26 @@ async def by_id(tx: Transaction, index_id: int) -> IndexRecord | None:
     return None if row is None else _record(row)
 
 
-async def live(tx: Transaction) -> tuple[IndexRecord, ...]:
-    """Every index that is not being deleted, by name, without counting what is in them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The indexes that are not being deleted, by name, without counting what is in them, as of state `catalog` of the list.
+    Every change of an index moves that number in its own transaction, so whoever reads the same number has the same list."""
+
+    catalog: int
+    indexes: tuple[IndexRecord, ...]
+
+
+async def listing(tx: Transaction) -> Listing:
+    # The number first: where the list moves in between (Postgres), an old number with a newer list is only looked up again.
+    known = await catalog(tx)
     statement = select(indexes).where(*_listed(tx)).order_by(indexes.c.name)
-    return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
+    return Listing(catalog=known, indexes=tuple(_record(row) for row in await tx.rows(statement)))
+
+
+async def catalog(tx: Reads) -> int:
+    """The state of the tenant's list of indexes."""
+    rows = await tx.rows(select(tenant_heads.c.catalog).where(tenant_heads.c.tenant == tx.tenant))
+    return rows[0]["catalog"] if rows else 0
 
 
 async def of_memory(tx: Transaction) -> IndexRecord | None:
@@ -122,6 +139,7 @@ async def add(
             updated_at=at,
         )
     )
+    _moves_catalog(tx)
 
 
 async def change(
@@ -149,6 +167,7 @@ async def change(
             updated_at=at,
         )
     )
+    _moves_catalog(tx)
 
 
 async def holds_documents(tx: Transaction, index_id: int) -> bool:
@@ -164,11 +183,23 @@ async def holds_documents(tx: Transaction, index_id: int) -> bool:
 async def mark_deleting(tx: Transaction, index_id: int, at: datetime) -> None:
     mine = (indexes.c.tenant == tx.tenant, indexes.c.id == index_id)
     await tx.execute(update(indexes).where(*mine).values(deleting=True, updated_at=at))
+    _moves_catalog(tx)
 
 
 async def remove(tx: Transaction, index_id: int) -> None:
     """The last row of a deleted index. Its changes stay in their order; a projector passes over them."""
     await tx.execute(delete(indexes).where(indexes.c.tenant == tx.tenant, indexes.c.id == index_id))
+
+
+def _moves_catalog(tx: Transaction) -> None:
+    """Last before the commit, where offsets are taken: both lock the tenant's head row, and nothing is waited for after it."""
+
+    async def step(offset: int | None) -> None:
+        del offset
+        mine = tenant_heads.c.tenant == tx.tenant
+        await tx.execute(update(tenant_heads).where(mine).values(catalog=tenant_heads.c.catalog + 1))
+
+    tx.before_commit(step)
 
 
 def _counts() -> tuple[Any, ...]:

@@ -109,15 +109,29 @@ class DocumentRecord:
 
     def fields(self) -> Mapping[str, Value]:
         """What filters may ask for: the metadata and the reserved fields that have a value."""
-        envelope = self.envelope
-        reserved: dict[str, Value | None] = {
-            "doc.id": self.id,
-            "doc.media_type": self.media_type or None,
-            "doc.source_uri": envelope.source_uri,
-            "doc.occurred_at": None if envelope.occurred_at is None else timestamp(envelope.occurred_at),
-            "doc.labels": self.labels or None,
-        }
-        return {**envelope.metadata, **{name: value for name, value in reserved.items() if value is not None}}
+        return filterable(self.id, self.envelope, media_type=self.media_type, labels=self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """What a passage tells of its document, and what is checked before it may: a document without its history."""
+
+    index_id: int
+    id: DocumentId
+    version: int
+    envelope: Envelope
+    parsed_title: str | None
+    media_type: str
+    labels: tuple[str, ...]
+
+    @property
+    def title(self) -> str | None:
+        """What is shown: the title given, else the one found in the content."""
+        return self.envelope.title or self.parsed_title
+
+    def fields(self) -> Mapping[str, Value]:
+        """What filters may ask for."""
+        return filterable(self.id, self.envelope, media_type=self.media_type, labels=self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +166,7 @@ class PassageRecord:
     """A chunk of a live version together with its document: what a search may return after looking once more."""
 
     chunk: ChunkRecord
-    document: DocumentRecord
+    document: SourceRecord
     index: IndexName
 
 
@@ -261,6 +275,18 @@ class ItemRecord:
     revision: int | None
     chunks: int | None
     offset: int | None
+
+
+def filterable(id_: DocumentId, envelope: Envelope, *, media_type: str, labels: tuple[str, ...]) -> Mapping[str, Value]:
+    """The metadata and the reserved fields that have a value."""
+    reserved: dict[str, Value | None] = {
+        "doc.id": id_,
+        "doc.media_type": media_type or None,
+        "doc.source_uri": envelope.source_uri,
+        "doc.occurred_at": None if envelope.occurred_at is None else timestamp(envelope.occurred_at),
+        "doc.labels": labels or None,
+    }
+    return {**envelope.metadata, **{name: value for name, value in reserved.items() if value is not None}}
 
 
 def timestamp(moment: datetime) -> str:

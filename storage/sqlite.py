@@ -27,6 +27,10 @@ class OneHopConnection(aiosqlite.Connection):
 
     begun_by: str | None = None
 
+    def begin(self, how: str) -> None:
+        """A transaction begins `how` with the next statement."""
+        self.begun_by = how
+
     def leave_to_exit(self) -> None:
         """An interpreter that exits waits for no reader; SQLAlchemy sees to the same."""
         self._thread.daemon = True
@@ -72,9 +76,6 @@ class OneHopCursor:
         return self
 
     async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> None:
-        if sql.startswith("BEGIN"):
-            self._connection.begun_by = sql
-            return
         await self._connection.run(self._run, sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> None:

@@ -17,9 +17,12 @@ tenants = table(
     Column("created_at", Moment, nullable=False),
 )
 
-# The row lock on `head` makes offset order commit order.
+# The row lock on `head` makes offset order commit order. `catalog` moves with every change of the tenant's list of indexes.
 tenant_heads = table(
-    "tenant_heads", tenant(primary_key=True), Column("head", BigInteger, nullable=False, server_default=text("0"))
+    "tenant_heads",
+    tenant(primary_key=True),
+    Column("head", BigInteger, nullable=False, server_default=text("0")),
+    Column("catalog", BigInteger, nullable=False, server_default=text("0")),
 )
 
 keys = table(

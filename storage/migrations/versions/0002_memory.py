@@ -60,6 +60,7 @@ def upgrade() -> None:
 
 def _subjects() -> None:
     op.add_column("indexes", sa.Column("kind", sa.Text(), nullable=False, server_default=sa.text("'documents'")))
+    op.add_column("tenant_heads", sa.Column("catalog", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
     # Plain SQL: alembic would copy the whole table on SQLite.
     op.execute("ALTER TABLE changes RENAME COLUMN document_id TO subject_id")
     op.execute("ALTER TABLE changes RENAME COLUMN version_id TO block")

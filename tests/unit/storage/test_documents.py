@@ -19,7 +19,7 @@ async def test_a_published_version_is_hydrated_whole_and_its_predecessor_no_more
     assert (second.version, second.revision, second.status) == (2, 2, DocumentStatus.LIVE)
     keys = [key_of(version or 0, place) for version in (first.live_version_id, second.live_version_id) for place in range(3)]
     async with store.db.read(TENANT) as tx:
-        found = await passages.hydrate(tx, keys)
+        found = (await passages.hydrate(tx, keys)).passages
         assert [passage.chunk.text for _, passage in sorted(found.items())] == ["three", "four", "five"]
         assert [change.op for change in await after(tx, 0, limit=10)] == ["publish", "retract", "publish"]
 
@@ -71,7 +71,7 @@ async def test_another_tenant_sees_none_of_it(store: Store) -> None:
         made = await publish(tx, index, "a", "one")
     assert made is not None
     async with store.db.read(TenantId("blue")) as tx:
-        assert await passages.hydrate(tx, [key_of(made.live_version_id or 0, 0)]) == {}
+        assert (await passages.hydrate(tx, [key_of(made.live_version_id or 0, 0)])).passages == {}
         assert await documents.find(tx, index.id, DocumentId("a")) is None
         assert await indexes.find(tx, index.name) is None
         assert await documents.text_slice(tx, made.live_version_id or 0, 0, None) is None
@@ -127,5 +127,5 @@ async def test_a_deleted_index_frees_its_name_at_once(store: Store) -> None:
         await indexes.mark_deleting(tx, old.id, AT)
         new = await make_index(tx)
         assert new.id != old.id
-        assert await passages.hydrate(tx, [key_of(made.live_version_id or 0, 0)]) == {}
+        assert (await passages.hydrate(tx, [key_of(made.live_version_id or 0, 0)])).passages == {}
         assert (await indexes.counted(tx, new.name)).documents == 0
