@@ -13,6 +13,7 @@ from api.auth import Auth
 from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine
 from api.data_folder import DataFolder
 from api.keys import Keys
+from api.remembering import Means, make_remembering
 from api.services import Runtime, Services
 from api.settings import Settings
 from api.wire.documents import parse_line
@@ -116,12 +117,24 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         embedder=spec.name, languages=LANGUAGES, tokens_max=spec.tokens_max, default=IndexProfile(fusion=fusion)
     )
     space = VectorSpace(embedder=spec.name, model=spec.digest, dimension=spec.dimension, tokens_max=spec.tokens_max)
+    remembering = make_remembering(
+        Means(
+            database=database,
+            engine=backends.engine,
+            embedder=backends.embedder,
+            counter=await asyncio.to_thread(backends.embedder.tokenizer.load),
+            progress=projector,
+            limits=limits,
+            clock=clock,
+        )
+    )
     keys = Keys(database, clock)
     services = Services(
         database=database,
         catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),
         indexing=ingestion.indexing,
         retrieval=Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits),
+        remembering=remembering,
         projector=projector,
         keys=keys,
         auth=Auth(keys, foundation.operator_key, clock),

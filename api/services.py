@@ -15,10 +15,20 @@ from core.profile import Fusion
 from indexing.catalog import Catalog
 from indexing.projection import Projector
 from indexing.service import Indexing
+from memory.removal import Removal
+from memory.service import Memory
 from retrieval.service import Retrieval
 from storage.database import Database
 
 STARTING_RETRY_S = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembering:
+    """The services of the memory room, made by api/remembering.py."""
+
+    memory: Memory
+    removal: Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +39,7 @@ class Services:
     catalog: Catalog
     indexing: Indexing
     retrieval: Retrieval
+    remembering: Remembering
     projector: Projector
     keys: Keys
     auth: Auth

@@ -150,6 +150,8 @@ class LimitSettings(_Group):
     k_max: int = Field(default=_DEFAULTS.k_max, gt=0, description="results of one search")
     neighbors_max: int = Field(default=_DEFAULTS.neighbors_max, ge=0, description="neighbours on each side of a result")
     indexes_per_search_max: int = Field(default=_DEFAULTS.indexes_per_search_max, gt=0, description="indexes of one search")
+    message_bytes_max: int = Field(default=_DEFAULTS.message_bytes_max, gt=0, description="content of one message, bytes")
+    messages_per_call_max: int = Field(default=_DEFAULTS.messages_per_call_max, gt=0, description="messages appended at once")
     streams_max: int = Field(default=_DEFAULTS.streams_max, gt=0, description="streams that are open at once")
     streams_per_key_max: int = Field(default=_DEFAULTS.streams_per_key_max, gt=0, description="streams that one key has open")
 

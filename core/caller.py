@@ -21,6 +21,12 @@ class Grant(StrEnum):
     OPERATOR = "operator"
 
 
+def user_name(owner: Principal) -> str:
+    """How the wire names whose memory it is: a user by its id, anything else (`service:bot`) whole."""
+    kind, _, name = owner.partition(":")
+    return name if kind == USER_KIND else owner
+
+
 _IMPLIED = {
     Grant.OPERATOR: frozenset(Grant),
     Grant.ADMIN: frozenset(Grant) - {Grant.OPERATOR},
@@ -106,12 +112,6 @@ class Caller:
     def _seen_as(self) -> Principal:
         users = [one for one in self.principals if one.startswith(f"{USER_KIND}:")]
         return users[0] if self.narrowed and self.subject not in self.principals and len(users) == 1 else self.subject
-
-    @property
-    def user(self) -> str:
-        """How the wire names the subject: a user by its id, anything else (`service:bot`) whole."""
-        kind, _, name = self.subject.partition(":")
-        return name if kind == USER_KIND else self.subject
 
     def sees(self) -> Visibility:
         """What this caller may read: past access lists for admins and operators, else what its principals may."""

@@ -42,5 +42,7 @@ class Limits:
     k_max: int = 100
     neighbors_max: int = 10
     indexes_per_search_max: int = 32
+    message_bytes_max: int = 256 * KIB
+    messages_per_call_max: int = 256
     streams_max: int = 256
     streams_per_key_max: int = 32

@@ -88,6 +88,12 @@ async def last_of_index(tx: Transaction, index_id: int) -> Change | None:
     return None if row is None else _change(row)
 
 
+async def head(tx: Transaction) -> int:
+    """The tenant's last committed offset, as this transaction sees it."""
+    statement = select(tenant_heads.c.head).where(tenant_heads.c.tenant == tx.tenant)
+    return (await tx.execute(statement)).scalar_one_or_none() or 0
+
+
 async def heads(tx: Transaction) -> dict[TenantId, int]:
     """The last committed offset of every tenant (a system read)."""
     return {TenantId(row.tenant): row.head for row in await tx.execute(select(tenant_heads))}

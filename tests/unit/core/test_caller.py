@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.caller import Caller, Grant
+from core.caller import Caller, Grant, user_name
 from core.clock import VirtualClock
 from core.deadline import Deadline
 from core.errors import NotFound
@@ -26,7 +26,7 @@ def caller(subject: Principal, *grants: Grant, eyes: frozenset[Principal] | None
 
 def test_without_a_user_memory_is_the_subjects_own() -> None:
     acting = caller(BOT, Grant.WRITE).acting_for(None)
-    assert (acting.subject, acting.user) == (BOT, "service:bot")
+    assert (acting.subject, user_name(acting.subject)) == (BOT, "service:bot")
     assert acting.sees().principals == {BOT}
 
 
@@ -37,7 +37,7 @@ def test_naming_oneself_needs_no_grant() -> None:
 @pytest.mark.parametrize("grant", [Grant.DELEGATE, Grant.ADMIN, Grant.OPERATOR])
 def test_another_users_memory_is_opened_by_delegate_and_above_and_seen_through_that_users_eyes_alone(grant: Grant) -> None:
     acting = caller(BOT, grant).acting_for("bob")
-    assert (acting.subject, acting.user) == (BOB, "bob")
+    assert (acting.subject, user_name(acting.subject)) == (BOB, "bob")
     assert acting.sees().principals == {BOB}
 
 

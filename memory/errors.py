@@ -1,0 +1,107 @@
+"""The faults of the memory room. Each names the thing, the value, the limit and the way out."""
+
+from core.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable
+from core.ids import SessionId
+
+
+def no_such_session(session: SessionId) -> NotFound:
+    return NotFound(
+        "memory.no_such_session", f'there is no session {session!r} of this user; make it with POST /v1/sessions {{"id": …}}'
+    )
+
+
+def no_such_message(message: str, session: SessionId) -> NotFound:
+    return NotFound("memory.no_such_message", f"there is no message {message[:140]!r} in session {session!r}")
+
+
+def session_exists(session: SessionId) -> Conflict:
+    return Conflict(
+        "memory.session_exists",
+        f"session {session!r} is there already with another agent, metadata or time to live; use it as it is, or another id",
+    )
+
+
+def session_closed(session: SessionId) -> Conflict:
+    return Conflict("memory.session_closed", f"session {session!r} is closed and takes no more messages; open another")
+
+
+def session_busy(session: SessionId, attempts: int) -> Unavailable:
+    return Unavailable(
+        "memory.session_busy", f"other writers were faster on session {session!r} {attempts} times in a row; send this again"
+    )
+
+
+def no_messages() -> Invalid:
+    return Invalid("memory.no_messages", "messages is empty; send at least one", errors=(_at("/messages", "is empty"),))
+
+
+def too_many_messages(count: int, limit: int) -> TooLarge:
+    return TooLarge(
+        "memory.too_many_messages",
+        f"this call has {count} messages; the limit is {limit}. Send them in several calls, in order.",
+        errors=(_at("/messages", f"has {count} items; the limit is {limit}"),),
+    )
+
+
+def empty_content(place: int) -> Invalid:
+    return Invalid(
+        "memory.empty_content",
+        f"messages[{place}].content is empty or white space; leave the message out, or say what it holds",
+        errors=(_at(f"/messages/{place}/content", "is empty"),),
+    )
+
+
+def content_too_large(place: int, size: int, limit: int) -> TooLarge:
+    what = f"is {size} bytes as UTF-8; the limit is {limit}"
+    return TooLarge(
+        "memory.content_too_large",
+        f"messages[{place}].content {what}. Keep long texts as documents and refer to them.",
+        errors=(_at(f"/messages/{place}/content", what),),
+    )
+
+
+def not_text(place: int) -> Invalid:
+    return Invalid(
+        "memory.not_text",
+        f"messages[{place}] holds a lone surrogate or a NUL, which no store takes as text; send valid UTF-8",
+        errors=(_at(f"/messages/{place}", "holds a lone surrogate or a NUL"),),
+    )
+
+
+def invalid_message_id(place: int, value: str) -> Invalid:
+    what = f"is {value[:40]!r}; use 1 to 128 printable characters, not the form msg_… that mnemic gives"
+    return Invalid("memory.invalid_message_id", f"messages[{place}].id {what}", errors=(_at(f"/messages/{place}/id", what),))
+
+
+def message_conflict(message: str) -> Conflict:
+    return Conflict(
+        "memory.message_conflict",
+        f"message {message!r} is in this session already with another content; a message is never overwritten. "
+        "Send it under another id, or delete the one that is there.",
+    )
+
+
+def message_moved(message: str) -> Conflict:
+    return Conflict("memory.message_moved", f"message {message!r} was changed by somebody else meanwhile; read it again first")
+
+
+def invalid_ttl(ttl_s: int, limit: int) -> Invalid:
+    what = f"is {ttl_s}; it must be 1 to {limit} seconds"
+    return Invalid("memory.invalid_ttl", f"ttl_s {what}", errors=(_at("/ttl_s", what),))
+
+
+def model_not_served(model: str, serving: str) -> Unavailable:
+    return Unavailable(
+        "memory.model_not_served",
+        f"this tenant's memory was embedded with model {model}, and this service embeds with {serving}; "
+        "start it with that embedder",
+        retry_after_s=60,
+    )
+
+
+def invalid_spans(detail: str) -> Invalid:
+    return Invalid("memory.invalid_spans", f"spans {detail}", errors=(_at("/spans", detail),))
+
+
+def _at(pointer: str, detail: str) -> FieldError:
+    return FieldError(pointer=pointer, detail=detail)
