@@ -6,7 +6,12 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
+
 from tests.support.tree import AROUND, ROOMS, Function, Source, dotted, sources
+
+# The first test reads and parses the whole tree.
+pytestmark = pytest.mark.timeout(60)
 
 FUNCTION_LINES_MAX = 60
 FUNCTION_LINES_MEDIAN = 8

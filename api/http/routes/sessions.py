@@ -304,8 +304,8 @@ REDACT = Operation(
     path="/v1/sessions/{id}/messages/{message:path}:redact",
     name="redactMessage",
     summary="Black out words of a message",
-    description="Each code point of the spans becomes \u2588, so that every other span stays exact. What was taken out is in no "
-    "index, summary or answer any more.",
+    description="Each code point of the spans becomes a full block, so every other span stays exact. What was taken out is in "
+    "no index, summary or answer any more.",
     tag="Sessions",
     needs=Grant.WRITE,
     body=JsonBody(Shape(RedactIn), {"spans": [[11, 16]], "user_id": "ann"}),
