@@ -1,0 +1,99 @@
+"""When what was so: from all that is stated of one slot, the stretch in which each statement holds. A pure function of the set
+of dated statements, so that it does not matter in which order they became known.
+
+A slot is one attribute of one entity; of an attribute with many values, one value. In it:
+- a positive statement ends another value's (where there is one value at a time), and a negative one of the same value;
+- a negative statement ends the same value's positive one, and no other;
+- who is trusted less than what holds does not end it, but is `challenged`;
+- of two at the same moment the one recorded later wins; an undated one is before all dated ones.
+A statement repeated later (`seen_at`) holds until something after its last repetition ends it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+UNDATED = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A statement in its slot. `order` grows with the time of recording; `value` is folded."""
+
+    id: int
+    order: int
+    value: str
+    polarity: bool
+    trust: int
+    start: datetime | None
+    seen: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a statement stands: until when it holds (None: still), what ended it, and whether it only challenges what holds."""
+
+    end: datetime | None = None
+    ended_by: int | None = None
+    challenged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    at: datetime
+    order: int
+    entry: Entry
+
+
+def arrange(entries: Iterable[Entry], *, exclusive: bool) -> Mapping[int, Place]:
+    """The place of each entry of one slot. `exclusive`: one value at a time."""
+    events = _accepted(_events(entries), exclusive=exclusive)
+    places: dict[int, Place] = {entry.id: Place(challenged=True) for entry in entries}
+    for entry in {event.entry.id: event.entry for event in events}.values():
+        last = max((event for event in events if event.entry.id == entry.id), key=_when)
+        after = (event for event in events if _when(event) > _when(last) and _ends(event.entry, entry, exclusive=exclusive))
+        end = min(after, key=_when, default=None)
+        places[entry.id] = Place(end=end.at, ended_by=end.entry.id) if end else Place()
+    return places
+
+
+def _events(entries: Iterable[Entry]) -> Sequence[_Event]:
+    moments = {(entry, at) for entry in entries for at in (entry.start or UNDATED, entry.seen or entry.start or UNDATED)}
+    return sorted((_Event(at, entry.order, entry) for entry, at in moments), key=_when)
+
+
+def _when(event: _Event) -> tuple[datetime, int]:
+    return event.at, event.order
+
+
+def _accepted(events: Sequence[_Event], *, exclusive: bool) -> list[_Event]:
+    """Without those whose word weighs less than what holds when they speak."""
+    accepted: list[_Event] = []
+    for event in events:
+        if not any(
+            held.entry.trust > event.entry.trust and _ends(event.entry, held.entry, exclusive=exclusive, other=True)
+            for held in _holding(accepted, exclusive=exclusive)
+        ):
+            accepted.append(event)
+    return accepted
+
+
+def _holding(events: Sequence[_Event], *, exclusive: bool) -> list[_Event]:
+    """Of the accepted so far, those that nothing after them has ended. A repetition of the same keeps the greater trust."""
+    return [
+        event
+        for place, event in enumerate(events)
+        if not any(_ends(later.entry, event.entry, exclusive=exclusive, other=True) for later in events[place + 1 :])
+    ]
+
+
+def _ends(later: Entry, earlier: Entry, *, exclusive: bool, other: bool = False) -> bool:
+    """Whether the later ends the earlier. The same said again takes over from the earlier entry, unless only `other`
+    statements are asked about.
+    """
+    if later.id == earlier.id:
+        return False
+    same_value = later.value == earlier.value
+    if same_value and later.polarity == earlier.polarity:
+        return not other
+    return same_value or (exclusive and later.polarity and earlier.polarity)
