@@ -1,0 +1,94 @@
+"""The threshold that labels allow for, and the bound that is told with it."""
+
+import importlib
+import random
+
+import pytest
+
+from cache.bounds import beta_share, holds, wrong_rate_lower, wrong_rate_upper
+from cache.calibration import NOWHERE, Label, audit_rate, bound_at, has_drifted, operating_point
+
+
+def labelled(count: int, *, wrong_below: float = 0.5, noise: float = 0.0, seed: int = 1) -> list[Label]:
+    """Scores all over [0, 1); wrong below `wrong_below`, and with chance `noise` above."""
+    chance = random.Random(seed)
+    scores = [chance.random() for _ in range(count)]
+    return [Label(score=one, wrong=one < wrong_below or chance.random() < noise) for one in scores]
+
+
+mpmath = importlib.import_module("mpmath")  # comes with sympy, without types
+
+
+def oracle(x: float, a: float, b: float) -> float:
+    return float(mpmath.betainc(a, b, 0, x, regularized=True))
+
+
+def test_three_hundred_right_answers_and_no_wrong_one_bound_the_rate_by_one_in_a_hundred() -> None:
+    assert wrong_rate_upper(0, 299) == pytest.approx(1 - 0.05 ** (1 / 299))
+    assert holds(0, 299, 0.01)
+    assert not holds(0, 298, 0.01)
+
+
+def test_nothing_judged_is_nothing_known() -> None:
+    assert wrong_rate_upper(0, 0) == wrong_rate_upper(5, 5) == 1.0
+    assert wrong_rate_lower(0, 100) == 0.0
+    assert not holds(0, 0, 0.5)
+
+
+@pytest.mark.parametrize("x", [0.0, 0.001, 0.02, 0.5, 0.9, 0.999, 1.0])
+@pytest.mark.parametrize("a, b", [(1, 299), (3.5, 40.25), (200, 5_000), (1, 1), (17, 0.5)])
+def test_the_incomplete_beta_is_that_of_mpmath(x: float, a: float, b: float) -> None:
+    assert beta_share(x, a, b) == pytest.approx(oracle(x, a, b), abs=1e-11)
+
+
+def test_without_labels_nothing_is_served() -> None:
+    assert operating_point([], [], 0.02) == NOWHERE
+    assert not NOWHERE.admits(1.0)
+
+
+def test_the_threshold_lies_where_wrong_answers_begin() -> None:
+    labels = labelled(2_000)
+    point = operating_point(labels, [one.score for one in labels], 0.02)
+    assert point.threshold is not None
+    assert 0.45 < point.threshold < 0.6
+    assert point.wrong_rate_upper <= 0.02
+
+
+def test_a_rate_that_the_data_cannot_reach_serves_nothing() -> None:
+    labels = labelled(2_000, noise=0.1)
+    point = operating_point(labels, [one.score for one in labels], 0.02)
+    assert (point.threshold, point.wrong_rate_upper) == (None, 1.0)
+
+
+def test_a_lower_rate_never_serves_more() -> None:
+    labels = labelled(3_000, wrong_below=0.3, noise=0.005)
+    scores = [one.score for one in labels]
+    points = [operating_point(labels, scores, rate).threshold for rate in (0.01, 0.02, 0.05)]
+    reached = [point for point in points if point is not None]
+    assert reached == sorted(reached, reverse=True)
+    assert len(reached) >= 2
+
+
+def test_labels_that_lie_low_do_not_speak_for_hits_that_lie_high() -> None:
+    """Most lookups score high and few of those are judged: each of their labels stands for many."""
+    labels = [*labelled(400, wrong_below=0.0), *(Label(score=0.9 + one.score / 10, wrong=False) for one in labelled(100))]
+    scores = [*(one.score for one in labels), *(0.9 + one.score / 10 for one in labelled(3_000, seed=2))]
+    some_wrong = [*labels[:-1], Label(score=0.95, wrong=True)]
+    assert bound_at(0.85, some_wrong, scores) > bound_at(0.85, labels, scores)
+
+
+def test_audits_that_turn_bad_are_drift_and_old_labels_stop_counting() -> None:
+    good = labelled(3_000)
+    bad = [Label(score=0.95, wrong=place % 5 == 0, audited=True) for place in range(200)]
+    scores = [one.score for one in good]
+    assert not has_drifted(good, 0.02)
+    assert has_drifted([*good, *bad], 0.02)
+    after = operating_point([*good, *bad], scores, 0.02)
+    assert after.drifted
+    assert after.threshold is None
+
+
+def test_fewer_hits_are_audited_the_more_were() -> None:
+    rates = [audit_rate(audits) for audits in (0, 100, 1_000, 100_000)]
+    assert rates == [0.2, 0.1, pytest.approx(0.2 / 11), 0.02] or rates[-1] == 0.02
+    assert rates == sorted(rates, reverse=True)
