@@ -28,6 +28,7 @@ from engines.port import SearchEngine
 from indexing.catalog import Catalog, VectorSpace
 from indexing.chunking import CHUNKER_SIGNATURE
 from indexing.expansion import Expansion
+from indexing.feed import Feed
 from indexing.housekeeping import Housekeeper
 from indexing.parsing.pool import ParserPool
 from indexing.parsing.registry import PARSER_SIGNATURE
@@ -136,6 +137,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         retrieval=Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits),
         remembering=remembering,
         projector=projector,
+        feed=Feed(db=database, progress=projector),
         keys=keys,
         auth=Auth(keys, foundation.operator_key, clock),
         limits=limits,

@@ -13,6 +13,7 @@ from core.ids import TenantId
 from core.limits import Limits
 from core.profile import Fusion
 from indexing.catalog import Catalog
+from indexing.feed import Feed
 from indexing.projection import Projector
 from indexing.service import Indexing
 from memory.removal import Removal
@@ -41,6 +42,7 @@ class Services:
     retrieval: Retrieval
     remembering: Remembering
     projector: Projector
+    feed: Feed
     keys: Keys
     auth: Auth
     limits: Limits

@@ -5,6 +5,7 @@
      ├─ Unauthenticated  no credential, or one that is not known
      ├─ Forbidden        a known caller without the grant
      ├─ NotFound         not there, or not theirs: the two are one answer
+     │   └─ Gone         it was there and is no longer kept
      ├─ Conflict         the state moved, or is not one where this may happen
      ├─ TooLarge         over a limit that the message names
      ├─ Limited          too much at once; `retry_after_s` says when to come back
@@ -52,6 +53,10 @@ class Forbidden(Fault):
 
 class NotFound(Fault):
     """Not there, or not theirs."""
+
+
+class Gone(NotFound):
+    """It was there and is no longer kept."""
 
 
 class Conflict(Fault):

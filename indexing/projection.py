@@ -50,6 +50,7 @@ class Projector:
         self._clock = clock
         self._tenants: dict[TenantId, _Progress] = {}
         self._waiters: dict[TenantId, list[tuple[int, asyncio.Future[None]]]] = {}
+        self._moved: dict[TenantId, asyncio.Event] = {}
         self._awake = asyncio.Event()
         self._flushed_at_s = clock.monotonic()
 
@@ -75,6 +76,12 @@ class Projector:
         finally:
             if (offset, future) in waiters:
                 waiters.remove((offset, future))
+
+    async def moved(self, tenant: TenantId, beyond: int) -> int:
+        """Waits, without hurrying anybody, until more than `beyond` is searchable; how much then is."""
+        while self.indexed(tenant) <= beyond:
+            await self._moved.setdefault(tenant, asyncio.Event()).wait()
+        return self.indexed(tenant)
 
     async def catch_up(self) -> None:
         """Brings every tenant to its head as of now; for the start."""
@@ -239,6 +246,9 @@ class Projector:
         return Watermark(store_id=self._store_id, offset=change.offset, token=change.token)
 
     def _release(self, tenant: TenantId, offset: int) -> None:
+        moved = self._moved.pop(tenant, None)
+        if moved is not None:
+            moved.set()
         for wanted, future in self._waiters.get(tenant, []):
             if wanted <= offset and not future.done():
                 future.set_result(None)

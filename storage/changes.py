@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 from sqlalchemy import delete, func, insert, select, update
 
-from core.ids import TenantId
+from core.ids import Principal, TenantId
 from storage.database import Transaction
 from storage.tables import changes, tenant_heads, watermarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A committed change. `token` is random: two histories that share an offset differ in it."""
+    """A committed change. `token` is random: two histories that share an offset differ in it. The rest is as in ChangeDraft."""
 
     offset: int
     token: str
@@ -23,6 +23,9 @@ class Change:
     subject_id: int
     block: int
     rows: int
+    fresh: bool
+    owner: Principal | None
+    at: datetime
 
 
 async def append(tx: Transaction) -> int | None:
@@ -54,6 +57,8 @@ async def append(tx: Transaction) -> int | None:
                 "subject_id": draft.subject_id,
                 "block": draft.block,
                 "rows": draft.rows,
+                "fresh": draft.fresh,
+                "owner": draft.owner,
                 "at": now,
             }
             for place, draft in enumerate(tx.drafts)
@@ -68,6 +73,12 @@ async def after(tx: Transaction, offset: int, *, limit: int) -> tuple[Change, ..
         select(changes).where(changes.c.tenant == tx.tenant, changes.c.offset > offset).order_by(changes.c.offset).limit(limit)
     )
     return tuple(_change(row) for row in await tx.execute(statement))
+
+
+async def count_after(tx: Transaction, offset: int) -> int:
+    """How many changes behind `offset` are there; fewer than the head says when some were trimmed."""
+    behind = (changes.c.tenant == tx.tenant, changes.c.offset > offset)
+    return (await tx.execute(select(func.count()).select_from(changes).where(*behind))).scalar_one()
 
 
 async def token_at(tx: Transaction, offset: int) -> str | None:
@@ -128,4 +139,7 @@ def _change(row: Any) -> Change:  # noqa: ANN401 -- a row of `changes`
         subject_id=row.subject_id,
         block=row.block,
         rows=row.rows,
+        fresh=row.fresh,
+        owner=None if row.owner is None else Principal(row.owner),
+        at=row.at,
     )

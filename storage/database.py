@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import greenlet_spawn
 
 from core.errors import Fault, Unavailable
-from core.ids import TenantId
+from core.ids import Principal, TenantId
 from storage.sqlite import OneHopConnection, connect
 
 READERS_MAX = 8
@@ -40,13 +40,18 @@ EVERY_TENANT = TenantId("*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDraft:
-    """A change that gets its offset when its transaction commits."""
+    """A change that gets its offset when its transaction commits.
+
+    `fresh` says that nothing of the subject was searchable before; `owner` whose memory it is, None for documents.
+    """
 
     index_id: int
     op: Literal["publish", "retract"]
     subject_id: int
     block: int
     rows: int
+    fresh: bool = False
+    owner: Principal | None = None
 
 
 class Transaction:

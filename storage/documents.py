@@ -172,7 +172,7 @@ async def publish(
         chunks=content.chunks,
         updated_at=at,
     )
-    _record_publish(tx, flipped)
+    _record_publish(tx, flipped, fresh=current.live_version_id is None)
     return flipped, version_id
 
 
@@ -188,7 +188,7 @@ async def change_envelope(
         return None
     live_number = current.live_number if number is None else number
     changed = await _change(tx, current, **_envelope(envelope), live_number=live_number, updated_at=at)
-    _record_publish(tx, changed)
+    _record_publish(tx, changed, fresh=False)
     return changed
 
 
@@ -341,7 +341,7 @@ async def _retire(tx: Transaction, current: DocumentRecord) -> None:
     )
 
 
-def _record_publish(tx: Transaction, document: DocumentRecord) -> None:
+def _record_publish(tx: Transaction, document: DocumentRecord, *, fresh: bool) -> None:
     assert document.live_version_id is not None
     tx.record(
         ChangeDraft(
@@ -350,5 +350,6 @@ def _record_publish(tx: Transaction, document: DocumentRecord) -> None:
             subject_id=document.row_id,
             block=document.live_version_id,
             rows=document.chunks,
+            fresh=fresh,
         )
     )

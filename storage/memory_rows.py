@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 
 from core.filters import acl_tokens, tokens_of
 from core.ids import Principal
@@ -111,14 +111,35 @@ async def publish(
     values = [_values(tx, subject, ordinal, owner=owner, session_id=session_id, row=row) for ordinal, row in enumerate(rows)]
     for start in range(0, len(values), ROWS_PER_STATEMENT):
         await tx.execute(insert(memory_rows), values[start : start + ROWS_PER_STATEMENT])
-    _record(tx, index, subject, op="publish" if rows else "retract", rows=max(len(rows), replaced))
+    tx.record(
+        ChangeDraft(
+            index_id=index.id,
+            op="publish" if rows else "retract",
+            subject_id=subject[1],
+            block=block_of(*subject),
+            rows=max(len(rows), replaced),
+            fresh=not replaced,
+            owner=owner,
+        )
+    )
 
 
 async def retract(tx: Transaction, index: IndexRecord, subject: tuple[Subject, int], *, rows: int) -> None:
     """Takes the subject out of what is searchable; `rows` is how many rows it has or ever had."""
+    first = select(memory_rows.c.owner).where(memory_rows.c.tenant == tx.tenant, *_of(subject)).limit(1)
+    owner = (await tx.execute(first)).scalar_one_or_none()
     await _drop(tx, subject)
     if rows:
-        _record(tx, index, subject, op="retract", rows=rows)
+        tx.record(
+            ChangeDraft(
+                index_id=index.id,
+                op="retract",
+                subject_id=subject[1],
+                block=block_of(*subject),
+                rows=rows,
+                owner=None if owner is None else Principal(owner),
+            )
+        )
 
 
 async def of_blocks(tx: Transaction, blocks: Mapping[int, int]) -> tuple[MemoryRow, ...]:
@@ -156,16 +177,13 @@ async def covering(tx: Transaction, session_id: int, seq: int) -> tuple[MemoryRo
     return tuple(_row(row) for row in (await tx.execute(statement)).mappings())
 
 
-def _record(
-    tx: Transaction, index: IndexRecord, subject: tuple[Subject, int], *, op: Literal["publish", "retract"], rows: int
-) -> None:
-    tx.record(ChangeDraft(index_id=index.id, op=op, subject_id=subject[1], block=block_of(*subject), rows=rows))
-
-
 async def _drop(tx: Transaction, subject: tuple[Subject, int]) -> None:
+    await tx.execute(delete(memory_rows).where(memory_rows.c.tenant == tx.tenant, *_of(subject)))
+
+
+def _of(subject: tuple[Subject, int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     first = key_of(*subject, 0)
-    mine = (memory_rows.c.key >= first, memory_rows.c.key < first + (1 << CHUNK_ORDINAL_BITS))
-    await tx.execute(delete(memory_rows).where(memory_rows.c.tenant == tx.tenant, *mine))
+    return memory_rows.c.key >= first, memory_rows.c.key < first + (1 << CHUNK_ORDINAL_BITS)
 
 
 def _values(

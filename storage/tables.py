@@ -226,6 +226,8 @@ changes = table(
     Column("subject_id", BigInteger, nullable=False),
     Column("block", BigInteger, nullable=False),  # a document's version, a memory's subject_id * 4 + type
     Column("rows", Integer, nullable=False),
+    Column("fresh", Boolean, nullable=False, server_default=text("false")),  # nothing of the subject was searchable before
+    Column("owner", Text),  # whose memory it is; None for documents
     Column("at", Moment, nullable=False),
     Index("changes_by_index", "tenant", "index_id", "offset"),
 )

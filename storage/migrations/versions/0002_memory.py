@@ -65,6 +65,8 @@ def _subjects() -> None:
     op.execute("ALTER TABLE changes RENAME COLUMN document_id TO subject_id")
     op.execute("ALTER TABLE changes RENAME COLUMN version_id TO block")
     op.execute('ALTER TABLE changes RENAME COLUMN chunks TO "rows"')
+    op.add_column("changes", sa.Column("owner", sa.Text(), nullable=True))
+    op.add_column("changes", sa.Column("fresh", sa.Boolean(), nullable=False, server_default=sa.text("false")))
 
 
 def _entities() -> None:
