@@ -62,6 +62,34 @@ class TokenCounter(Protocol):
         ...
 
 
+class Vocabulary(Protocol):
+    """Counts text as a language model will be charged for it. Not an embedder's own counter: that one cuts, this one bills.
+
+    - `count` is of the text alone: no special tokens, no message around it. It is what the model's tokenizer finds, where
+      `exact`; otherwise never less than that, for any text.
+    - Safe to share between threads; any string has a count, lone surrogates included.
+    """
+
+    @property
+    def name(self) -> str:
+        """The vocabulary that is counted in, as answers say it."""
+        ...
+
+    @property
+    def exact(self) -> bool: ...
+
+    def count(self, text: str) -> int: ...
+
+
+class Vocabularies(Protocol):
+    """Vocabularies by name."""
+
+    def named(self, name: str | None) -> Vocabulary:
+        """That of a vocabulary's or a model's name; None is the default. A name that nobody knows gets an upper bound, whose
+        `exact` is false; Invalid only for what is no name. Loading the first takes part of a second: call it in a thread."""
+        ...
+
+
 class Embedder(Protocol):
     """Texts to vectors.
 

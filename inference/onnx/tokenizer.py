@@ -78,6 +78,10 @@ class FileTokenizer:
     def count(self, text: str) -> int:
         return sum(len(encoding.ids) for _, encoding in self._pieces(text))
 
+    def count_whole(self, text: str) -> int:
+        """The same in one go, for tokenizers to which a cut behind a blank is one token more. 100 bytes a character."""
+        return len(self._tokenizer.encode(sound(text), add_special_tokens=False).ids)
+
     def spans(self, text: str) -> Sequence[tuple[int, int]]:
         """As the Protocol says. Tokens that share characters (a Hangul syllable falls into its letters) get them by the last
         of them, and those before an empty span, so that a cut after any token never takes more tokens than it counted."""
