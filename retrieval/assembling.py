@@ -1,0 +1,241 @@
+"""From candidates to a context within its budget, and the reason of each that is in or out. Pure, but for counting tokens,
+which takes milliseconds of CPU: call it in a thread. Where the candidates come from is retrieval/context.py."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from retrieval import context_errors as errors
+from retrieval.budget import Budget, Scales
+from retrieval.duplicates import covers
+from retrieval.fencing import fence_id
+from retrieval.judging import noise, refusals
+from retrieval.packing import Entry, Packing, always_at, order, pack
+from retrieval.pieces import Piece, Quota, Quotas, Section
+from retrieval.rendering import Marked, Message, body, mark, prefix, tail, turns
+from retrieval.stable import tag
+
+INCLUDED, BUDGET = "included", "budget"
+# Of the whole budget, what the stable half may take where the request does not say.
+STABLE_SHARES: Mapping[Section, float] = {Section.SUMMARY: 0.2, Section.MEMORIES: 0.1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Why a candidate is in or out. `tokens` is what it costs alone; from `would_fit_at` tokens on it is in."""
+
+    marked: Marked
+    tokens: int
+    included: bool
+    reason: str
+    would_fit_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """The context. `tokens` by section do not have the frame in them; `total` has everything."""
+
+    prefix: str
+    tail: str
+    turns: tuple[Message, ...]
+    etag: str
+    total: int
+    by_section: Mapping[Section, int]
+    judged: tuple[Judged, ...]
+
+    @property
+    def text(self) -> str:
+        return self.prefix + self.tail
+
+    @property
+    def chosen(self) -> tuple[Judged, ...]:
+        return tuple(one for one in self.judged if one.included)
+
+
+def assemble(stable: Sequence[Piece], candidates: Sequence[Piece], budget: Budget) -> Assembled:
+    """`stable` belongs to the prefix, best first, and must not depend on the question; `candidates` to the tail, best first
+    within each section. Raises Invalid where not even the frame fits, or where minima promise more than there is."""
+    scales = Scales(budget)
+    _check(budget, scales)
+    marked = mark([*stable, *candidates])
+    still, moving = marked[: len(stable)], marked[len(stable) :]
+    twins = _twins(marked)
+    below = budget.tokens_max - scales.frame
+    first = _choose(still, twins, _Room(quotas=_stable_quotas(budget), tokens=below, reasons=refusals(still, budget)), scales)
+    reasons = refusals(moving, budget)
+    if budget.stop:
+        reasons |= noise([one for one in moving if one.marker not in reasons])
+    room = _Room(
+        quotas=_rest(budget.quotas, first),
+        tokens=below - first.used,
+        reasons=reasons,
+        told=first.taken,
+        base=scales.frame + first.used,
+    )
+    return _fitted((first, _choose(moving, twins, room, scales)), scales)
+
+
+def _check(budget: Budget, scales: Scales) -> None:
+    if budget.tokens_max < scales.least:
+        raise errors.budget_too_small(budget.tokens_max, scales.least)
+    promised = sum(quota.tokens_min for quota in budget.quotas.of.values())
+    if promised > budget.tokens_max - scales.least:
+        raise errors.minima_too_large(promised, budget.tokens_max - scales.least, budget.tokens_max)
+
+
+def _twins(marked: Sequence[Marked]) -> dict[str, frozenset[str]]:
+    """For each marker those of the pieces that say the same, or are the same thing."""
+    places: dict[object, set[str]] = {}
+    for one in marked:
+        places.setdefault(one.piece.identity, set()).add(one.marker)
+    found = covers([one.text for one in marked])
+    return {
+        one.marker: frozenset(marked[other].marker for other in covered) | (places[one.piece.identity] - {one.marker})
+        for one, covered in zip(marked, found, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """What one half may take. `told` is what the context says already; `base`, where given, is what stands beside the room."""
+
+    quotas: Quotas
+    tokens: int
+    reasons: Mapping[str, str]
+    told: tuple[Marked, ...] = ()
+    base: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Half:
+    """One half after packing: what is in, in the order of packing, and the verdict on each."""
+
+    taken: tuple[Marked, ...]
+    judged: tuple[Judged, ...]
+    used: int
+    by_section: Mapping[Section, int]
+
+
+def _choose(marked: Sequence[Marked], twins: Mapping[str, frozenset[str]], room: _Room, scales: Scales) -> _Half:
+    told = {one.marker: one for one in room.told}
+    reasons = dict(room.reasons)
+    for one in marked:
+        if one.marker not in reasons and (twin := min(twins[one.marker] & told.keys(), default=None)):
+            reasons[one.marker] = _duplicate_of(told[twin])
+    able = [one for one in marked if one.marker not in reasons]
+    entries = _entries(able, twins, scales)
+    ranking = order(entries, room.quotas)
+    packing = pack(entries, ranking, room.quotas, room.tokens)
+    reasons |= _verdicts(able, packing)
+    fits = {} if room.base is None else always_at(entries, ranking, room.quotas)
+    at = {able[place].marker: (room.base or 0) + need for place, need in fits.items()}
+    return _Half(
+        taken=tuple(able[place] for place in packing.reached),
+        judged=tuple(_judge(one, reasons[one.marker], at.get(one.marker), scales) for one in marked),
+        used=packing.used,
+        by_section=packing.by_section,
+    )
+
+
+def _entries(able: Sequence[Marked], twins: Mapping[str, frozenset[str]], scales: Scales) -> list[Entry]:
+    places = {one.marker: place for place, one in enumerate(able)}
+    return [
+        Entry(
+            section=one.piece.section,
+            cost=scales.cost(one),
+            heads=scales.heads(one),
+            covered_by=frozenset(places[twin] for twin in twins[one.marker] & places.keys()),
+        )
+        for one in able
+    ]
+
+
+def _verdicts(able: Sequence[Marked], packing: Packing) -> dict[str, str]:
+    return {
+        **{able[place].marker: INCLUDED for place in packing.reached},
+        **{able[place].marker: BUDGET for place in packing.passed},
+        **{able[place].marker: _duplicate_of(able[twin]) for place, twin in packing.told_by.items()},
+    }
+
+
+def _duplicate_of(twin: Marked) -> str:
+    return f"duplicate_of:{twin.piece.id}"
+
+
+def _judge(one: Marked, reason: str, at: int | None, scales: Scales) -> Judged:
+    return Judged(
+        marked=one,
+        tokens=scales.cost(one),
+        included=reason == INCLUDED,
+        reason=reason,
+        would_fit_at=at if reason == BUDGET else None,
+    )
+
+
+def _stable_quotas(budget: Budget) -> Quotas:
+    """What the stable half may take: the summary's own maximum, or shares of the whole."""
+    shares = {section: int(share * budget.tokens_max) for section, share in STABLE_SHARES.items()}
+    given = {section: budget.quotas.quota(section).tokens_max for section in shares}
+    summary = given[Section.SUMMARY]
+    shares[Section.SUMMARY] = shares[Section.SUMMARY] if summary is None else summary
+    memories = given[Section.MEMORIES]
+    shares[Section.MEMORIES] = shares[Section.MEMORIES] if memories is None else min(memories, shares[Section.MEMORIES])
+    return Quotas(of={section: Quota(tokens_max=share) for section, share in shares.items()})
+
+
+def _rest(quotas: Quotas, first: _Half) -> Quotas:
+    """The quotas of the tail: what the prefix has taken of a section counts."""
+    left: dict[Section, Quota] = {}
+    for section, quota in quotas.of.items():
+        spent = first.by_section.get(section, 0)
+        most = None if quota.tokens_max is None else max(0, quota.tokens_max - spent)
+        left[section] = Quota(tokens_min=max(0, quota.tokens_min - spent), tokens_max=most)
+    return Quotas(of=left)
+
+
+def _fitted(halves: tuple[_Half, _Half], scales: Scales) -> Assembled:
+    """Renders, counts the whole, and takes the last piece away for as long as that is over the budget: the sum of the parts may
+    miss by a token where a tokenizer looks over a line's end, or where the fence's number has more tokens than another."""
+    first, second = halves
+    still, moving = list(first.taken), list(second.taken)
+    while True:
+        rendered = _rendered(still, moving, scales.budget)
+        total = scales.total(rendered.prefix, rendered.tail, rendered.turns)
+        if total <= scales.budget.tokens_max:
+            break
+        assert still or moving, (total, scales.budget.tokens_max)
+        (moving or still).pop()
+    kept = {one.marker for one in (*still, *moving)}
+    by_section = {section: first.by_section.get(section, 0) + second.by_section.get(section, 0) for section in Section}
+    return Assembled(
+        prefix=rendered.prefix,
+        tail=rendered.tail,
+        turns=rendered.turns,
+        etag=rendered.etag,
+        total=total,
+        by_section={section: tokens for section, tokens in by_section.items() if tokens},
+        judged=tuple(
+            one if not one.included or one.marked.marker in kept else replace(one, included=False, reason=BUDGET)
+            for one in (*first.judged, *second.judged)
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rendered:
+    prefix: str
+    tail: str
+    turns: tuple[Message, ...]
+    etag: str
+
+
+def _rendered(still: Sequence[Marked], moving: Sequence[Marked], budget: Budget) -> _Rendered:
+    form = budget.form
+    inside, beside, said = body(still, form), body(moving, form), turns(moving, form)
+    front = prefix(inside, form, fence_id(budget.secret, f"stable {budget.scope}", [inside]))
+    texts = [inside, beside, *(one.content for one in said)]
+    return _Rendered(
+        prefix=front,
+        tail=tail(beside, form, fence_id(budget.secret, f"tail {budget.scope}", texts)),
+        turns=said,
+        etag=tag(rules=f"{form} {budget.scope} {prefix('', form, '')}", pieces=[one.piece for one in still], text=front),
+    )
