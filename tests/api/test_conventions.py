@@ -145,7 +145,9 @@ def test_waiting_for_an_offset_that_does_not_come_ends_at_the_deadline(operator:
 
 
 def test_metrics_count_requests_by_route_and_hold_no_id(operator: httpx.Client, index: str) -> None:
-    operator.get(f"/v1/indexes/{index}")
+    # A request is counted after its answer has left: the second one finds the first.
+    for _ in range(2):
+        operator.get(f"/v1/indexes/{index}")
     text = operator.get("/metrics").text
     assert 'mnemic_http_requests_total{method="GET",route="/v1/indexes/{index}",status="200"}' in text
     assert index not in text
@@ -154,8 +156,7 @@ def test_metrics_count_requests_by_route_and_hold_no_id(operator: httpx.Client, 
 def test_the_log_tells_requests_but_no_text_and_no_secret(service: Service, operator: httpx.Client, index: str) -> None:
     submit(operator, index, {"id": "a", "text": "the zanzibar clause"})
     answer = operator.post(SEARCH, json={"query": "zanzibar", "indexes": [index]})
-    log = service.log()
-    assert answer.headers["x-request-id"] in log
+    log = service.log_with(answer.headers["x-request-id"])
     assert "zanzibar" not in log
     assert service.key not in log
 

@@ -19,6 +19,8 @@ from tests.support.tree import ROOT
 
 START_S = 50.0
 STOP_S = 15.0
+# Each look is a request of its own, about a millisecond.
+LOOKS_MAX = 1000
 COMMAND = (sys.executable, "-m", "api.cli")
 
 
@@ -42,8 +44,16 @@ class Service:
             body = {"subject": subject, "grants": grants, "principals": principals}
             return made(operator.post("/v1/admin/keys", json=body), 201)["key"]
 
-    def log(self) -> str:
-        return (self.data.parent / "service.log").read_text(encoding="utf-8")
+    def log_with(self, text: str) -> str:
+        """The log once it tells the text. A request is logged after its answer has left, so that a client can be faster."""
+        log = ""
+        with self.client() as client:
+            for _ in range(LOOKS_MAX):
+                log = (self.data.parent / "service.log").read_text(encoding="utf-8")
+                if text in log:
+                    return log
+                client.get("/healthz")
+        raise AssertionError(f"the log does not tell {text!r}: {log[-2000:]}")
 
 
 def made(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
