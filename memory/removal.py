@@ -9,7 +9,7 @@ from core.ids import SessionId
 from inference.port import Embedder, Purpose, TokenCounter
 from memory import errors
 from memory.service import row_of, text_digest, turn_of
-from memory.types import Progress, Removed
+from memory.types import Dependent, Loss, Progress, Removed
 from memory.windows import Window, windows_of
 from storage import changes, idempotency, indexes, memory_rows, messages, sessions, vectors
 from storage.database import Database, Transaction
@@ -25,12 +25,22 @@ SPANS_MAX = 1_000
 class Removal:
     """Deletes and redacts within one owner's sessions."""
 
-    def __init__(self, *, db: Database, embedder: Embedder, counter: TokenCounter, progress: Progress, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        embedder: Embedder,
+        counter: TokenCounter,
+        progress: Progress,
+        clock: Clock,
+        dependents: Sequence[Dependent] = (),
+    ) -> None:
         self._db = db
         self._embedder = embedder
         self._counter = counter
         self._progress = progress
         self._clock = clock
+        self._dependents = dependents
 
     async def delete_session(self, caller: Caller, session: SessionId) -> Removed:
         """The session with all that was said in it. One transaction: it is there whole, or it is gone."""
@@ -41,8 +51,10 @@ class Removal:
             index = await indexes.of_memory(tx)
             gone = 0
             while batch := await messages.following(tx, found.row_id, after=0, limit=MESSAGES_PER_STEP):
-                await remove_messages(tx, index, batch)
+                await remove_messages(tx, index, batch, dependents=self._dependents)
                 gone += len(batch)
+            for dependent in self._dependents:
+                await dependent.lose_session(tx, index, found)
             await sessions.remove(tx, found)
             self._answer(tx, caller, gone, answers)
         self._progress.wake()
@@ -55,7 +67,7 @@ class Removal:
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, session)
             record = await _message(tx, found, message)
-            await remove_messages(tx, await indexes.of_memory(tx), [record])
+            await remove_messages(tx, await indexes.of_memory(tx), [record], dependents=self._dependents)
             await sessions.shrink(tx, found, messages=1, tokens=record.tokens, at=self._clock.now())
             self._answer(tx, caller, 1, answers)
         self._progress.wake()
@@ -84,6 +96,9 @@ class Removal:
             if index.model != self._embedder.spec.digest:
                 raise errors.model_not_served(index.model, self._embedder.spec.digest)
             await vectors.put(tx, index.model, dict(zip(map(text_digest, bodies), made, strict=True)), self._clock.now())
+            lost = Loss(message=record, spans=tuple((start, end) for start, end in spans))
+            for dependent in self._dependents:
+                await dependent.lose(tx, index, [lost])
             tokens = self._counter.count(content)
             await self._rewrite(tx, index, found, record=record, content=content, tokens=tokens, windows=windows)
             changed = (await messages.by_rows(tx, [record.row_id]))[record.row_id]
@@ -141,8 +156,14 @@ class Removal:
         return found
 
 
-async def remove_messages(tx: Transaction, index: IndexRecord | None, gone: Sequence[MessageRecord]) -> None:
-    """Takes messages out of the records and of what is searchable; `index` None: nothing of them ever was."""
+async def remove_messages(
+    tx: Transaction, index: IndexRecord | None, gone: Sequence[MessageRecord], *, dependents: Sequence[Dependent]
+) -> None:
+    """Takes messages out of the records and of what is searchable, and with them what `dependents` derived from them alone.
+    `index` None: nothing of them ever was searchable.
+    """
+    for dependent in dependents:
+        await dependent.lose(tx, index, [Loss(message=record) for record in gone])
     if index is not None:
         for record in gone:
             await memory_rows.retract(tx, index, (Subject.MESSAGE, record.row_id), rows=record.rows)

@@ -110,3 +110,26 @@ class Heard:
     occurred_at: datetime | None
     recorded_at: datetime
     trust: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A message that is taken out, or words of it: `[start, end)` each in code points. `spans` None is all of it.
+
+    `message` is as it was before.
+    """
+
+    message: MessageRecord
+    spans: tuple[tuple[int, int], ...] | None = None
+
+
+class Dependent(Protocol):
+    """What is derived from messages: facts, summaries. It goes with them, or is built anew from what is left."""
+
+    async def lose(self, tx: Transaction, index: IndexRecord | None, lost: Sequence[Loss]) -> None:
+        """In the transaction that takes `lost` out, and before it does. `index` None: nothing was ever searchable."""
+        ...
+
+    async def lose_session(self, tx: Transaction, index: IndexRecord | None, session: SessionRecord) -> None:
+        """In the transaction that deletes a session, once its messages are gone: what belongs to the session itself."""
+        ...

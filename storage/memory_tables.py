@@ -154,12 +154,14 @@ facts = table(
     Column("attribute", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Column("triple", Text, nullable=False),  # entity, attribute and value, folded: what an exact repetition is told by
+    Column("triple", Name, nullable=False),  # entity, attribute and value, folded: what an exact repetition is told by
     Column("kind", Text, nullable=False),
     Column("polarity", Boolean, nullable=False),
     Column("cardinality", Text, nullable=False),  # one | many
     Column("valid_from", Moment),
     Column("valid_to", Moment),
+    Column("seen_at", Moment),  # the latest moment that a counted proof speaks of
+    Column("withdrawn", Boolean, nullable=False),  # it never held: a slip of the tongue
     Column("recorded_at", Moment, nullable=False),
     Column("known_from", Moment, nullable=False),  # since when this state is the one that is known
     Column("expires_at", Moment),
@@ -198,12 +200,13 @@ fact_sources = table(
     "fact_sources",
     tenant(primary_key=True),
     Column("fact_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("source_type", Text, primary_key=True),  # message | document
-    Column("source_id", Text, primary_key=True),  # a message's row id, or index/document@version
+    Column("source_type", Text, primary_key=True),  # message | document | caller
+    Column("source_id", Text, primary_key=True),  # a message's row id, index/document@version, or an id of one write
     Column("start", Integer, primary_key=True, autoincrement=False),
     Column("end", Integer, nullable=False),
     Column("stance", Text, nullable=False),  # supports | contradicts
-    Column("trust", Integer, nullable=False),
+    Column("trust", Integer, nullable=False),  # of the statement that it was a source of
+    Column("at", Moment),  # since when that statement holds
     Index("fact_sources_by_source", "tenant", "source_type", "source_id"),
 )
 

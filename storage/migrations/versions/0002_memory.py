@@ -156,6 +156,7 @@ def _fact_sources() -> None:
         sa.Column("end", sa.Integer(), nullable=False),
         sa.Column("stance", sa.Text(), nullable=False),
         sa.Column("trust", sa.Integer(), nullable=False),
+        sa.Column("at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("tenant", "fact_id", "source_type", "source_id", "start"),
     )
     op.create_index("fact_sources_by_source", "fact_sources", ["tenant", "source_type", "source_id"], unique=False)
@@ -173,12 +174,14 @@ def _facts() -> None:
         sa.Column("attribute", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("triple", sa.Text(), nullable=False),
+        sa.Column("triple", NAME, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("polarity", sa.Boolean(), nullable=False),
         sa.Column("cardinality", sa.Text(), nullable=False),
         sa.Column("valid_from", MOMENT, nullable=True),
         sa.Column("valid_to", MOMENT, nullable=True),
+        sa.Column("seen_at", MOMENT, nullable=True),
+        sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("recorded_at", MOMENT, nullable=False),
         sa.Column("known_from", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=True),
