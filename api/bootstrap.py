@@ -127,6 +127,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             progress=projector,
             limits=limits,
             clock=clock,
+            recall=settings.recall.values(),
         )
     )
     keys = Keys(database, clock)

@@ -7,6 +7,8 @@ from core.clock import Clock
 from core.limits import Limits
 from engines.port import SearchEngine
 from inference.port import Embedder, TokenCounter
+from memory.recall import Recall
+from memory.recall_scoring import Weights
 from memory.removal import Removal
 from memory.service import Memory
 from memory.types import Progress
@@ -24,6 +26,7 @@ class Means:
     progress: Progress
     limits: Limits
     clock: Clock
+    recall: Weights
 
 
 def make_remembering(means: Means) -> Remembering:
@@ -31,6 +34,15 @@ def make_remembering(means: Means) -> Remembering:
     return Remembering(
         memory=Memory(
             db=db, embedder=embedder, counter=counter, progress=means.progress, limits=means.limits, clock=means.clock
+        ),
+        recall=Recall(
+            db=db,
+            engine=means.engine,
+            embedder=embedder,
+            progress=means.progress,
+            limits=means.limits,
+            weights=means.recall,
+            clock=means.clock,
         ),
         removal=Removal(db=db, embedder=embedder, counter=counter, progress=means.progress, clock=means.clock),
     )

@@ -16,6 +16,7 @@ from indexing.catalog import Catalog
 from indexing.feed import Feed
 from indexing.projection import Projector
 from indexing.service import Indexing
+from memory.recall import Recall
 from memory.removal import Removal
 from memory.service import Memory
 from retrieval.service import Retrieval
@@ -29,6 +30,7 @@ class Remembering:
     """The services of the memory room, made by api/remembering.py."""
 
     memory: Memory
+    recall: Recall
     removal: Removal
 
 

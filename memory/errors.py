@@ -1,5 +1,7 @@
 """The faults of the memory room. Each names the thing, the value, the limit and the way out."""
 
+from datetime import datetime
+
 from core.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable
 from core.ids import SessionId
 
@@ -101,6 +103,16 @@ def model_not_served(model: str, serving: str) -> Unavailable:
 
 def invalid_spans(detail: str) -> Invalid:
     return Invalid("memory.invalid_spans", f"spans {detail}", errors=(_at("/spans", detail),))
+
+
+def no_types() -> Invalid:
+    what = "names no type; leave it out for all, or name some of message, fact, summary"
+    return Invalid("memory.no_types", f"types {what}", errors=(_at("/types", what),))
+
+
+def empty_period(since: datetime, until: datetime) -> Invalid:
+    what = f"runs from {since.isoformat()} to {until.isoformat()}, and nothing lies between; `to` is exclusive and later"
+    return Invalid("memory.empty_period", f"time {what}", errors=(_at("/time", what),))
 
 
 def _at(pointer: str, detail: str) -> FieldError:

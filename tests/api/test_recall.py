@@ -1,0 +1,209 @@
+"""Recall over HTTP, on the real service."""
+
+from collections.abc import Generator
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.support.service import Service, made, problem
+
+SAID: tuple[dict[str, Any], ...] = (
+    {
+        "id": "m1",
+        "role": "user",
+        "speaker": "Ann",
+        "content": "I moved to Leeds last Friday.",
+        "occurred_at": "2026-05-01T09:00:00Z",
+    },
+    {"id": "m2", "role": "assistant", "content": "Congratulations! How is the flat?", "occurred_at": "2026-05-01T09:01:00Z"},
+    {
+        "id": "m3",
+        "role": "user",
+        "speaker": "Ann",
+        "content": "Small, but it has a balcony.",
+        "occurred_at": "2026-05-01T09:02:00Z",
+    },
+    {
+        "id": "m4",
+        "role": "user",
+        "speaker": "Ann",
+        "content": "My sister Ida bakes rye bread.",
+        "occurred_at": "2026-06-10T09:00:00Z",
+    },
+)
+
+
+@pytest.fixture
+def client(service: Service) -> Generator[httpx.Client]:
+    with service.client() as operator:
+        yield operator
+
+
+@pytest.fixture
+def user(client: httpx.Client) -> str:
+    """A user with one session, `chat`, in which SAID was said."""
+    name = f"r-{uuid4().hex[:12]}"
+    remember(client, name, *SAID)
+    return name
+
+
+def remember(
+    client: httpx.Client, user: str, *messages: dict[str, Any], session: str = "chat", agent: str | None = None
+) -> int:
+    made(client.post("/v1/sessions", json={"id": session, "user_id": user, "agent_id": agent}), 201)
+    body = {"user_id": user, "messages": messages, "wait": "indexed"}
+    return made(client.post(f"/v1/sessions/{session}/messages", json=body))["offset"]
+
+
+def recall(client: httpx.Client, user: str | None, query: str = "Where did Ann move to?", **more: object) -> dict[str, Any]:
+    return made(client.post("/v1/memories:search", json={"query": query, "user_id": user, **more}))
+
+
+def found(client: httpx.Client, user: str, query: str = "Where did Ann move to?", **more: object) -> list[str]:
+    return [one["message_id"] for one in recall(client, user, query, **more)["results"]]
+
+
+def refused(client: httpx.Client, user: str, status: int, code: str, **more: object) -> dict[str, Any]:
+    body = {"query": "Where did Ann move to?", "user_id": user, **more}
+    return problem(client.post("/v1/memories:search", json=body), status, code)
+
+
+def test_a_memory_explains_itself(client: httpx.Client, user: str) -> None:
+    answer = recall(client, user, include=["neighbors"])
+    best = answer["results"][0]
+    assert (best["message_id"], best["type"], best["session_id"], best["rank"]) == ("m1", "message", "chat", 1)
+    assert (best["speaker"], best["role"], best["text"]) == ("Ann", "user", SAID[0]["content"])
+    assert datetime.fromisoformat(best["occurred_at"]) == datetime.fromisoformat(SAID[0]["occurred_at"])
+    assert best["sources"] == [{"type": "message", "id": "m1", "session_id": "chat", "span": [0, len(SAID[0]["content"])]}]
+    parts = ("fused", "neighbors", "speaker", "period", "recency")
+    assert best["score"] == pytest.approx(sum(best["signals"][part] for part in parts))
+    assert best["signals"]["speaker"] > 0
+    assert best["signals"]["keyword_rank"] is not None
+    assert [one["message_id"] for one in best["neighbors"]["after"]] == ["m2", "m3"]
+    assert best["neighbors"]["before"] == []
+    assert 0 <= answer["answerable"] <= 1
+
+
+def test_what_was_acknowledged_is_recalled_at_once(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    made(client.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)
+    for number in range(5):
+        body = {
+            "user_id": user,
+            "messages": [{"id": f"n{number}", "role": "user", "content": f"The code of door {number} is {number}7."}],
+        }
+        offset = made(client.post("/v1/sessions/chat/messages", json=body))["offset"]
+        answer = recall(client, user, f"code of door {number}", min_offset=offset)
+        assert f"n{number}" in [one["message_id"] for one in answer["results"]]
+        assert answer["indexed_offset"] >= offset
+
+
+def test_another_user_finds_nothing_of_it(service: Service, client: httpx.Client, user: str) -> None:
+    assert recall(client, f"r-{uuid4().hex[:12]}")["results"] == []
+    assert recall(client, None)["results"] == []
+    with service.client(service.make_key("user:eve", "read", "write")) as eve:
+        problem(eve.post("/v1/memories:search", json={"query": "Leeds", "user_id": user}), 404, "memory.no_such_user")
+        assert made(eve.post("/v1/memories:search", json={"query": "Leeds"}))["results"] == []
+
+
+def test_the_session_of_another_user_is_not_there(client: httpx.Client, user: str) -> None:
+    other = f"r-{uuid4().hex[:12]}"
+    remember(client, other, SAID[0], session="private")
+    refused(client, user, 404, "memory.no_such_session", session_id="private")
+    assert found(client, other, session_id="private") == ["m1"]
+
+
+def test_another_tenant_has_none_of_it(client: httpx.Client, user: str) -> None:
+    tenant = {"X-Mnemic-Tenant": f"t-{uuid4().hex[:8]}"}
+    answer = client.post("/v1/memories:search", json={"query": "Leeds", "user_id": user}, headers=tenant)
+    problem(answer, 404, "tenants.no_such_tenant")
+
+
+def test_a_session_and_an_agent_narrow(client: httpx.Client, user: str) -> None:
+    remember(
+        client, user, {"id": "w1", "role": "user", "content": "We moved the office to Hull."}, session="work", agent="desk"
+    )
+    assert found(client, user, "moved", session_id="work") == ["w1"]
+    assert found(client, user, "moved", agent_id="desk") == ["w1"]
+    assert "w1" not in found(client, user, "moved", session_id="chat")
+
+
+def test_nothing_later_than_as_of_counts(client: httpx.Client, user: str) -> None:
+    assert found(client, user, "bread", time={"as_of": "2020-01-01T00:00:00Z"}) == []
+    assert sorted(found(client, user, "bread", time={"as_of": "2026-05-31T00:00:00Z"})) == ["m1", "m2", "m3"]
+    assert "m4" in found(client, user, "bread", time={"as_of": "2100-01-01T00:00:00Z"})
+
+
+def test_a_period_bounds_when_things_were_said(client: httpx.Client, user: str) -> None:
+    within = {"from": "2026-05-01T09:01:00Z", "to": "2026-06-10T09:00:00Z"}
+    assert sorted(found(client, user, "flat", time=within)) == ["m2", "m3"]
+    refused(client, user, 422, "memory.empty_period", time={"from": "2026-05-02T00:00:00Z", "to": "2026-05-01T00:00:00Z"})
+
+
+def test_what_was_not_written_down_by_then_was_not_known(client: httpx.Client, user: str) -> None:
+    assert found(client, user, time={"as_known_at": "1900-01-01T00:00:00Z"}) == []
+    assert "m1" in found(client, user, time={"as_known_at": "2100-01-01T00:00:00Z"})
+
+
+def test_minimum_cuts_by_a_named_signal(client: httpx.Client, user: str) -> None:
+    assert found(client, user, min={"dense": 1.0}) == []
+    assert found(client, user, "Leeds", min={"keyword": 0.1}) == ["m1"]
+    raw = f'{{"query": "Leeds", "user_id": "{user}", "min": {{"dense": NaN}}}}'
+    answer = client.post("/v1/memories:search", content=raw, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("k", [0, 101])
+def test_k_has_limits(client: httpx.Client, user: str, k: int) -> None:
+    refused(client, user, 422, "retrieval.invalid_k", k=k)
+
+
+def test_what_cannot_be_is_refused(client: httpx.Client, user: str) -> None:
+    assert len(found(client, user, k=2)) == 2
+    refused(client, user, 422, "retrieval.empty_query", query=" ")
+    refused(client, user, 422, "memory.no_types", types=[])
+    refused(client, user, 422, "search.no_reranker", rerank="on")
+    refused(client, user, 422, "filter.unknown_operator", filter={"like": ["a", "b"]})
+    refused(client, user, 422, "request.invalid_body", types=["rumour"])
+    refused(client, user, 422, "request.invalid_body", time={"as_of": "2026-05-01T00:00:00"})
+    refused(client, user, 504, "deadline.exceeded", min_offset=10**12)
+
+
+def test_types_that_hold_nothing_answer_nothing(client: httpx.Client, user: str) -> None:
+    assert found(client, user, types=["summary"]) == []
+    assert "m1" in found(client, user, types=["message"])
+
+
+def test_what_was_deleted_is_not_recalled(client: httpx.Client, user: str) -> None:
+    gone = made(client.delete("/v1/sessions/chat/messages/m1", params={"user_id": user}))
+    assert "m1" not in found(client, user, min_offset=gone["offset"])
+
+
+def test_the_part_of_a_long_message_that_answers_is_told(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    filler = " ".join(f"Item {number} of the list says nothing that anybody would ever ask for." for number in range(60))
+    content = f"{filler}\n\nThe safe opens with the number 4711.\n\n{filler}"
+    remember(client, user, {"id": "long", "role": "assistant", "content": content})
+    best = recall(client, user, "which number opens the safe")["results"][0]
+    start, end = best["span"]
+    assert "4711" in best["text"]
+    assert best["text"] == content[start:end]
+    assert len(best["text"]) < len(content) / 3
+
+
+def test_metadata_filters_before_the_top_is_taken(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    said = [
+        {
+            "id": f"f{number}",
+            "role": "user",
+            "content": f"Harbour note {number}",
+            "metadata": {"topic": "boats" if number == 7 else "fish"},
+        }
+        for number in range(12)
+    ]
+    remember(client, user, *said)
+    assert found(client, user, "harbour note", k=1, filter={"eq": ["topic", "boats"]}) == ["f7"]
