@@ -128,6 +128,8 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             limits=limits,
             clock=clock,
             recall=settings.recall.values(),
+            triggers=settings.compression.values(),
+            model=None,
         )
     )
     keys = Keys(database, clock)
@@ -146,7 +148,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         clock=clock,
         spool=foundation.folder.spool(),
     )
-    return services, Workers(ingestion.work | {"projector": projector.run}, clock)
+    return services, Workers({**ingestion.work, **remembering.work, "projector": projector.run}, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

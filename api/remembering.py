@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from api.services import Remembering
 from core.clock import Clock
 from core.limits import Limits
+from engines.analysis import analyse
 from engines.port import SearchEngine
-from inference.port import Embedder, TokenCounter
+from inference.port import Embedder, TextModel, TokenCounter
+from memory.compression import Compression
+from memory.compressor import Compressor
 from memory.recall import Recall
 from memory.recall_scoring import Weights
 from memory.removal import Removal
 from memory.service import Memory
+from memory.summary_types import Triggers
+from memory.tree import Words
 from memory.types import Progress
 from storage.database import Database
 
@@ -27,13 +32,34 @@ class Means:
     limits: Limits
     clock: Clock
     recall: Weights
+    triggers: Triggers
+    model: TextModel | None
+
+
+# Of the words that compression compares: conversations have no index with a language of its own.
+LANGUAGE = "english"
 
 
 def make_remembering(means: Means) -> Remembering:
-    db, embedder, counter = means.database, means.embedder, means.counter
+    db, embedder, counter, progress, clock = means.database, means.embedder, means.counter, means.progress, means.clock
+    compression = Compression(
+        db=db,
+        embedder=embedder,
+        words=Words(count=counter.count, terms=lambda text: analyse(text, LANGUAGE)),
+        progress=progress,
+        clock=clock,
+        model=means.model,
+    )
+    compressor = Compressor(db=db, compression=compression, triggers=means.triggers)
     return Remembering(
         memory=Memory(
-            db=db, embedder=embedder, counter=counter, progress=means.progress, limits=means.limits, clock=means.clock
+            db=db,
+            embedder=embedder,
+            counter=counter,
+            progress=progress,
+            limits=means.limits,
+            clock=clock,
+            learners=(compressor,),
         ),
         recall=Recall(
             db=db,
@@ -44,5 +70,7 @@ def make_remembering(means: Means) -> Remembering:
             weights=means.recall,
             clock=means.clock,
         ),
-        removal=Removal(db=db, embedder=embedder, counter=counter, progress=means.progress, clock=means.clock),
+        removal=Removal(db=db, embedder=embedder, counter=counter, progress=progress, clock=clock, dependents=(compressor,)),
+        compression=compression,
+        work={"compressor": compressor.run},
     )

@@ -1,7 +1,7 @@
 """What the protocols serve from: the rooms' services, made by api/bootstrap.py, and whether they are there yet."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from indexing.catalog import Catalog
 from indexing.feed import Feed
 from indexing.projection import Projector
 from indexing.service import Indexing
+from memory.compression import Compression
 from memory.recall import Recall
 from memory.removal import Removal
 from memory.service import Memory
@@ -27,11 +28,13 @@ STARTING_RETRY_S = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembering:
-    """The services of the memory room, made by api/remembering.py."""
+    """The services of the memory room, made by api/remembering.py. `work` are its loops, by name."""
 
     memory: Memory
     recall: Recall
     removal: Removal
+    compression: Compression
+    work: Mapping[str, Callable[[], Awaitable[None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -15,6 +15,7 @@ from core.errors import FieldError, Invalid
 from core.limits import Limits
 from core.profile import DENSE_WEIGHT_DEFAULT
 from memory.recall_scoring import Weights
+from memory.summary_types import Triggers
 
 PREFIX = "MNEMIC_"
 DELIMITER = "__"
@@ -24,6 +25,7 @@ FOREIGN_PREFIX = "MNEMIC_TEST_"
 OPERATOR_KEY_CHARACTERS_MIN = 16
 
 _DEFAULTS = Limits()
+_TRIGGERS = Triggers()
 
 
 def _split_paths(value: object) -> object:
@@ -199,6 +201,30 @@ class RecallSettings(_Group):
         )
 
 
+class CompressionSettings(_Group):
+    """When a session's summary tree is built unasked, by how much was said in it."""
+
+    session_tokens: int = Field(
+        default=_TRIGGERS.session_tokens, ge=100, description="tokens that a session may take in a context"
+    )
+    soft: float = Field(
+        default=_TRIGGERS.soft, gt=0, le=1, description="share of them from which its tree is built behind the requests"
+    )
+    hard: float = Field(
+        default=_TRIGGERS.hard, gt=0, le=1, description="share of them from which the tree serves and is found by recall"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.soft > self.hard:
+            raise ValueError(f"soft is {self.soft}, above hard, which is {self.hard}")
+        return self
+
+    def values(self) -> Triggers:
+        """The same as the value that the service takes."""
+        return Triggers(**self.model_dump())
+
+
 class LogSettings(_Group):
     """What the service writes to standard error."""
 
@@ -233,6 +259,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=LimitSettings, description="bounds on requests")
     search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
     recall: RecallSettings = Field(default_factory=RecallSettings, description="how memories are weighed")
+    compression: CompressionSettings = Field(default_factory=CompressionSettings, description="when sessions are compressed")
     ingest_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
         default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
     )

@@ -115,5 +115,12 @@ def empty_period(since: datetime, until: datetime) -> Invalid:
     return Invalid("memory.empty_period", f"time {what}", errors=(_at("/time", what),))
 
 
+def check_tokens_max(tokens_max: int, limit: int) -> None:
+    """Invalid for a budget that is none."""
+    if not 1 <= tokens_max <= limit:
+        what = f"is {tokens_max}; it must be 1 to {limit}"
+        raise Invalid("memory.invalid_tokens_max", f"tokens_max {what}", errors=(_at("/tokens_max", what),))
+
+
 def _at(pointer: str, detail: str) -> FieldError:
     return FieldError(pointer=pointer, detail=detail)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from core.ids import Principal, row_number
 from core.metadata import Metadata
@@ -90,6 +90,12 @@ async def following(tx: Transaction, session_id: int, *, after: int, limit: int)
     """The next `limit` messages numbered above `after`, in order."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq > after).order_by(messages.c.seq)
     return tuple(_record(row) for row in (await tx.execute(statement.limit(limit))).mappings())
+
+
+async def tokens_since(tx: Transaction, session_id: int, seq: int) -> int:
+    """How many tokens the messages numbered above `seq` have together."""
+    total = select(func.coalesce(func.sum(messages.c.tokens), 0)).where(*_of(tx, session_id), messages.c.seq > seq)
+    return int((await tx.execute(total)).scalar_one())
 
 
 async def page(tx: Transaction, session_id: int, request: PageRequest) -> Page[MessageRecord]:

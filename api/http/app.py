@@ -16,7 +16,7 @@ from api.http.endpoint import Concurrent, endpoint
 from api.http.exchange import Observed, exchange_of
 from api.http.openapi import make_openapi
 from api.http.operation import AnyOperation, OpenPage
-from api.http.routes import changes, documents, indexes, jobs, keys, recall, search, sessions
+from api.http.routes import changes, documents, indexes, jobs, keys, recall, search, sessions, summaries
 from api.http.routes.pages import PAGES
 from api.services import Runtime
 from core.clock import Clock
@@ -25,6 +25,7 @@ from core.errors import Fault, Invalid, NotFound
 # The busiest first: routes are tried in order.
 OPERATIONS: tuple[AnyOperation, ...] = (
     *search.OPERATIONS,
+    *summaries.OPERATIONS,
     *sessions.OPERATIONS,
     *recall.OPERATIONS,
     *documents.OPERATIONS,
