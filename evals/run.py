@@ -1,10 +1,15 @@
-"""`make evals`: search quality on the development sets. A shim: works from any folder, uninstalled."""
+"""`make evals`: search quality on the development sets, or with `memory` first, recall on the development conversations. A
+shim: works from any folder, uninstalled."""
 
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    if sys.argv[1:2] == ["memory"]:
+        from evals.memory import main as of_memory
+
+        sys.exit(of_memory(sys.argv[2:]))
     from evals.quality import main
 
     sys.exit(main())

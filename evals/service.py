@@ -127,6 +127,9 @@ class Service:
     def search(self, body: Mapping[str, object]) -> Json:
         return self._ask("POST", "/v1/search", body)
 
+    def post(self, path: str, body: Mapping[str, object]) -> Json:
+        return self._ask("POST", path, body)
+
     def metrics(self) -> dict[str, float]:
         """Every sample of /metrics by its name with labels."""
         lines = self.http.get("/metrics").raise_for_status().text.splitlines()

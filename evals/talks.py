@@ -13,6 +13,7 @@ from typing import Any
 from evals.datasets import data_root
 
 TIERS = ("100K", "500K")
+UNANSWERABLE = "5"  # of LoCoMo's categories: a trap, whose "evidence" answers another question
 # The generator of BEAM left these at the end of what the user says.
 _MARKER = re.compile(r"\s*->->\s*\d+\s*,\s*\d+\s*$")
 _LOCOMO_TIME = "%I:%M %p on %d %B, %Y"

@@ -33,7 +33,7 @@ class Weights:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
     """How a memory came to its place. The first five are those of its best row, as a search has them; the rest is what was
-    added: `neighbors` from the messages around it, `speaker` for one whom the question names, `period`, `recency`.
+    added: `neighbors` from the messages around it, `speaker` where the question names who said it, `period`, `recency`.
     """
 
     dense: float | None
@@ -67,7 +67,7 @@ def rank(candidates: Iterable[Candidate], places: Mapping[int, Place], question:
         for one, place in best.values()
         if place.subject is Subject.MESSAGE and place.session_id is not None and place.seq is not None
     }
-    speakers = _telling_speakers([place for _, place in best.values()], question)
+    named = _named([place for _, place in best.values()], question)
     latest = max((place.occurred for _, place in best.values() if place.occurred is not None), default=None)
     ranked = [
         Ranked(
@@ -79,7 +79,7 @@ def rank(candidates: Iterable[Candidate], places: Mapping[int, Place], question:
                 keyword_rank=candidate.signals.keyword_rank,
                 fused=candidate.signals.fused,
                 neighbors=_around(place, scores, weights),
-                speaker=weights.speaker * ((place.speaker or "").casefold() in speakers),
+                speaker=weights.speaker * (place.key in named),
                 period=weights.period * question.in_period(place.occurred),
                 recency=weights.recency * _newness(place, latest) if question.current else 0.0,
             ),
@@ -109,11 +109,10 @@ def _around(place: Place, scores: Mapping[Spot, float], weights: Weights) -> flo
     return total
 
 
-def _telling_speakers(places: list[Place], question: Question) -> frozenset[str]:
-    """Speakers that the question names, if that tells anything: of one who said everything, or of all, it does not."""
-    there = {(place.speaker or "").casefold() for place in places}
-    named = frozenset(speaker for speaker in there if question.names(speaker))
-    return named if len(there) > len(named) else frozenset()
+def _named(places: list[Place], question: Question) -> frozenset[int]:
+    """The rows of those whom the question names, if that tells anything: where they said everything, it does not."""
+    named = frozenset(place.key for place in places if question.names(place.speaker, place.role))
+    return named if len(named) < len(places) else frozenset()
 
 
 def _newness(place: Place, latest: float | None) -> float:

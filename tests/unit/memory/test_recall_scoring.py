@@ -1,5 +1,6 @@
 """Scores of memories: neighbours, speakers, periods, the newest; and what a question says besides its words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -74,12 +75,28 @@ def test_messages_of_another_session_are_no_neighbours() -> None:
 
 
 @pytest.mark.parametrize(
-    "speakers, told", [(("Ann", "Bo"), [0.2, 0.0]), (("Ann", "Ann"), [0.0, 0.0]), (("Ann", None), [0.2, 0.0])]
+    "speakers, told",
+    [(("Ann", "Bo"), [0.2, 0.0]), (("Ann Lee", "bo"), [0.2, 0.0]), (("Ann", "Ann"), [0.0, 0.0]), (("Ann", None), [0.2, 0.0])],
 )
 def test_a_named_speaker_counts_where_it_tells_anything(speakers: tuple[str | None, str | None], told: list[float]) -> None:
     weights = Weights(dense=0.4, before=0.0, after=0.0, reach=0, speaker=0.2, period=0.0, recency=0.0)
     places = [place(1, speaker=speakers[0]), place(2, speaker=speakers[1])]
     found = order([candidate(1, 0.6), candidate(2, 0.5)], places, weights, query="What does Ann's boat cost?")
+    assert [one.signals.speaker for one in found] == told
+
+
+@pytest.mark.parametrize(
+    "query, told",
+    [
+        ("When did I buy my boat?", [0.2, 0.0]),
+        ("What did you tell me about my boat?", [0.0, 0.0]),
+        ("What is a boat?", [0.0, 0.0]),
+    ],
+)
+def test_the_one_who_asks_is_the_user(query: str, told: list[float]) -> None:
+    weights = Weights(dense=0.4, before=0.0, after=0.0, reach=0, speaker=0.2, period=0.0, recency=0.0)
+    places = [place(1), replace(place(2), role="assistant")]
+    found = order([candidate(1, 0.6), candidate(2, 0.5)], places, weights, query=query)
     assert [one.signals.speaker for one in found] == told
 
 
