@@ -2,6 +2,7 @@
 closed in reverse. Which backend a seam gets is api/backends.py; no request is answered here."""
 
 import asyncio
+import hmac
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from api.auth import Auth
 from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine
+from api.contexts import RecentTurns
 from api.data_folder import DataFolder
 from api.keys import Keys
 from api.remembering import Means, make_remembering
@@ -40,6 +42,9 @@ from indexing.publishing import Publisher
 from indexing.removal import Removal
 from indexing.service import Indexing
 from indexing.sources import SourceRules
+from inference.vocabularies import CarriedVocabularies
+from retrieval.context import Contexts
+from retrieval.context_types import Sources
 from retrieval.service import Retrieval
 from storage import tenants
 from storage.blobs import Blobs
@@ -133,11 +138,22 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         )
     )
     keys = Keys(database, clock)
+    retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
     services = Services(
         database=database,
         catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),
         indexing=ingestion.indexing,
-        retrieval=Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits),
+        retrieval=retrieval,
+        contexts=Contexts(
+            db=database,
+            documents=retrieval,
+            sources=Sources(recent=RecentTurns(remembering.memory)),
+            embedder=backends.embedder,
+            vocabularies=CarriedVocabularies(),
+            progress=projector,
+            limits=limits,
+            secret=hmac.digest(foundation.operator_key.encode(), b"mnemic: fences of contexts", "sha256"),
+        ),
         remembering=remembering,
         projector=projector,
         feed=Feed(db=database, progress=projector),

@@ -20,6 +20,7 @@ from memory.compression import Compression
 from memory.recall import Recall
 from memory.removal import Removal
 from memory.service import Memory
+from retrieval.context import Contexts
 from retrieval.service import Retrieval
 from storage.database import Database
 
@@ -45,6 +46,7 @@ class Services:
     catalog: Catalog
     indexing: Indexing
     retrieval: Retrieval
+    contexts: Contexts
     remembering: Remembering
     projector: Projector
     feed: Feed

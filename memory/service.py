@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -117,6 +118,22 @@ class Memory:
         async with self._db.read(caller.tenant) as tx:
             found = await self._session(tx, caller, session)
             return await messages.page(tx, found.row_id, request)
+
+    async def latest(
+        self,
+        caller: Caller,
+        session: SessionId,
+        *,
+        limit: int,
+        occurred_by: datetime | None = None,
+        recorded_by: datetime | None = None,
+    ) -> tuple[MessageRecord, ...]:
+        """The last that was said, in the session's order: of that which was not said after `occurred_by` nor known after
+        `recorded_by`."""
+        caller.require(Grant.READ)
+        async with self._db.read(caller.tenant) as tx:
+            found = await self._session(tx, caller, session)
+            return await messages.latest_known(tx, found.row_id, limit=limit, occurred_by=occurred_by, recorded_by=recorded_by)
 
     async def append(self, caller: Caller, session: SessionId, said: Sequence[Said], *, wait: Wait) -> Appended:
         """Writes messages down, all or none, once each: what has an id that is there already is not written again."""

@@ -4,7 +4,8 @@ A model that is down or late costs the dense arm, said so in `degraded`; an engi
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,13 +40,13 @@ class Retriever:
         self._engine = engine
         self._embedder = embedder
 
-    async def find(self, caller: Caller, plan: Plan, watch: Stopwatch) -> Found:
-        """Both arms' best candidates under the caller's visibility. Raises the Faults of the engine, and in mode dense
-        those of the embedder."""
+    async def find(self, caller: Caller, plan: Plan, watch: Stopwatch, *, vector: Vector | None = None) -> Found:
+        """Both arms' best candidates under the caller's visibility. `vector` is the query's, where it was embedded before.
+        Raises the Faults of the engine, and in mode dense those of the embedder."""
         if not plan.indexes:
             return Found(arms=Arms(dense=(), keyword=()), degraded=())
         wanted: list[Coroutine[None, None, tuple[Hit, ...] | None]] = [
-            _nothing() if plan.mode is Mode.KEYWORD else self._dense(caller, plan, watch),
+            _nothing() if plan.mode is Mode.KEYWORD else self._dense(caller, plan, watch, vector),
             _nothing() if plan.mode is Mode.DENSE else self._keyword(caller, plan, watch),
         ]
         dense, keyword = await _all(wanted)
@@ -59,18 +60,20 @@ class Retriever:
             found = await self._search(caller, plan, vector=None)
             return merge([arms.keyword or () for arms in found], plan.depth)
 
-    async def _dense(self, caller: Caller, plan: Plan, watch: Stopwatch) -> tuple[Hit, ...] | None:
-        vector = await self._vector(caller, plan, watch)
+    async def _dense(self, caller: Caller, plan: Plan, watch: Stopwatch, known: Vector | None) -> tuple[Hit, ...] | None:
+        vector = await self._vector(caller, plan, watch, known)
         if vector is None:
             return None
         with watch.stage("dense"):
             found = await self._search(caller, plan, vector=vector)
             return merge([arms.dense or () for arms in found], plan.depth)
 
-    async def _vector(self, caller: Caller, plan: Plan, watch: Stopwatch) -> Vector | None:
+    async def _vector(self, caller: Caller, plan: Plan, watch: Stopwatch, known: Vector | None) -> Vector | None:
         """The query's vector, or None where hybrid has to do without it."""
         try:
             self._check_space(plan)
+            if known is not None:
+                return known
             with watch.stage("embed"):
                 async with asyncio.timeout(caller.deadline.remaining_s() * EMBED_SHARE):
                     vectors = await self._embedder.embed([plan.query], Purpose.QUERY)
@@ -113,11 +116,17 @@ async def _nothing() -> None:
     return None
 
 
-async def _all(works: Sequence[Coroutine[None, None, T]]) -> Sequence[T]:
-    """Runs them at once. The first that fails cancels the rest, and its failure is raised as itself, not as a group."""
+@asynccontextmanager
+async def together() -> AsyncGenerator[asyncio.TaskGroup]:
+    """Tasks at once. The first that fails cancels the rest, and its failure is raised as itself, not as a group."""
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work) for work in works]
+            yield group
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
+
+
+async def _all(works: Sequence[Coroutine[None, None, T]]) -> Sequence[T]:
+    async with together() as group:
+        tasks = [group.create_task(work) for work in works]
     return [task.result() for task in tasks]

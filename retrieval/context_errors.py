@@ -1,5 +1,7 @@
 """The faults of a context's request. Each names the thing, the value, the limit and the way out."""
 
+from collections.abc import Collection
+
 from core.errors import FieldError, Invalid
 
 
@@ -14,3 +16,14 @@ def minima_too_large(promised: int, room: int, tokens_max: int) -> Invalid:
         "sections: lower them, or raise tokens_max"
     )
     return Invalid("context.minima_too_large", f"{what}.", errors=(FieldError(pointer="/sections", detail=what),))
+
+
+def unknown_section(name: str, known: Collection[str]) -> Invalid:
+    what = f"names {name[:80]!r}, which is no section of a context; the sections are {', '.join(known)}"
+    return Invalid("context.unknown_section", f"sections {what}.", errors=(FieldError(pointer="/sections", detail=what),))
+
+
+def section_minimum_over_maximum(name: str, tokens_min: int, tokens_max: int) -> Invalid:
+    what = f"has tokens_min {tokens_min} and tokens_max {tokens_max}: lower the one, or raise the other"
+    at = f"/sections/{name}/tokens_min"
+    return Invalid("context.invalid_section", f"section {name} {what}.", errors=(FieldError(pointer=at, detail=what),))

@@ -82,6 +82,7 @@ def _passage(record: PassageRecord, candidate: Candidate, rank: int, beside: Seq
         before=tuple(_neighbor(other) for other in beside if other.ordinal < chunk.ordinal),
         after=tuple(_neighbor(other) for other in beside if other.ordinal > chunk.ordinal),
         signals=candidate.signals,
+        occurred_at=envelope.occurred_at,
     )
 
 

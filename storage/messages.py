@@ -86,6 +86,20 @@ async def latest(tx: Transaction, session_id: int, *, before: int, limit: int) -
     return tuple(_record(row) for row in reversed(rows))
 
 
+async def latest_known(
+    tx: Transaction, session_id: int, *, limit: int, occurred_by: datetime | None, recorded_by: datetime | None
+) -> tuple[MessageRecord, ...]:
+    """The last `limit` messages, in order, of those that were not said after `occurred_by` nor written down after
+    `recorded_by`."""
+    statement = select(messages).where(*_of(tx, session_id))
+    if occurred_by is not None:
+        statement = statement.where(messages.c.occurred_at.is_(None) | (messages.c.occurred_at <= occurred_by))
+    if recorded_by is not None:
+        statement = statement.where(messages.c.recorded_at <= recorded_by)
+    rows = (await tx.execute(statement.order_by(messages.c.seq.desc()).limit(limit))).mappings().all()
+    return tuple(_record(row) for row in reversed(rows))
+
+
 async def following(tx: Transaction, session_id: int, *, after: int, limit: int) -> tuple[MessageRecord, ...]:
     """The next `limit` messages numbered above `after`, in order."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq > after).order_by(messages.c.seq)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
@@ -13,7 +14,7 @@ from storage.database import Reads, Transaction
 from storage.documents import thaw
 from storage.records import ChunkRecord, Envelope, PassageRecord, SourceRecord
 from storage.statements import ROWS_PER_STATEMENT
-from storage.tables import chunks, documents, indexes, tenant_heads
+from storage.tables import chunks, documents, indexes, tenant_heads, versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,15 @@ async def around(tx: Reads, keys: Sequence[int], reach: int) -> Mapping[int, tup
     statement = select(*_columns()).where(chunks.c.tenant == tx.tenant, chunks.c.key.in_(wanted))
     found = {row["chunk_key"]: _chunk(row) for row in await tx.rows(statement)}
     return {key: tuple(found[near] for near in _near(key, reach) if near in found and near != key) for key in keys}
+
+
+async def published(tx: Reads, keys: Sequence[int]) -> Mapping[int, datetime]:
+    """By chunk key, when the version that it is of was published."""
+    of = {key: key >> CHUNK_ORDINAL_BITS for key in keys}
+    statement = select(versions.c.id, versions.c.published_at)
+    statement = statement.where(versions.c.tenant == tx.tenant, versions.c.id.in_(set(of.values())))
+    at = {row["id"]: row["published_at"] for row in await tx.rows(statement)}
+    return {key: at[version] for key, version in of.items() if version in at}
 
 
 async def page(tx: Transaction, version_id: int, request: PageRequest) -> Page[ChunkRecord]:

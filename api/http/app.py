@@ -16,7 +16,7 @@ from api.http.endpoint import Concurrent, endpoint
 from api.http.exchange import Observed, exchange_of
 from api.http.openapi import make_openapi
 from api.http.operation import AnyOperation, OpenPage
-from api.http.routes import changes, documents, indexes, jobs, keys, recall, search, sessions, summaries
+from api.http.routes import changes, context, documents, indexes, jobs, keys, recall, search, sessions, summaries
 from api.http.routes.pages import PAGES
 from api.services import Runtime
 from core.clock import Clock
@@ -25,7 +25,11 @@ from core.errors import Fault, Invalid, NotFound
 # The busiest first: routes are tried in order.
 OPERATIONS: tuple[AnyOperation, ...] = (
     *search.OPERATIONS,
+<<<<<<< HEAD
     *summaries.OPERATIONS,
+=======
+    *context.OPERATIONS,
+>>>>>>> e78e117 (Answer POST /v1/context from documents and recent turns)
     *sessions.OPERATIONS,
     *recall.OPERATIONS,
     *documents.OPERATIONS,

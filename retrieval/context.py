@@ -1,0 +1,248 @@
+"""The context call: one question becomes one text within a budget, of documents, memories, the summary and recent turns, asked
+at the same time with one embedding of the query. What goes in, and why, is decided by retrieval/assembling.py."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, replace
+
+from core.caller import Caller, Grant
+from core.errors import TimedOut, Unavailable
+from core.ids import chunk_key
+from core.limits import Limits
+from core.telemetry import DEGRADED, Stopwatch, log
+from engines.port import Vector
+from inference.port import Embedder, Purpose, Vocabularies
+from retrieval import context_errors
+from retrieval.arms import EMBED_SHARE, together
+from retrieval.assembling import Assembled, Judged, assemble
+from retrieval.budget import Budget
+from retrieval.context_types import Asked, Clash, Context, ContextRequest, Gathered, Source, Sources
+from retrieval.pieces import Kind, Piece, Section
+from retrieval.planning import check_request
+from retrieval.service import Retrieval
+from retrieval.stable import changed_because
+from retrieval.types import Mode, Passage, Progress, SearchRequest
+from storage import passages
+from storage.database import Database
+
+# Of the time left, what a source may take before the context goes on without it: the rest is for packing.
+SOURCE_SHARE = 0.8
+# Candidates asked for: enough to fill the budget twice with short pieces, since duplicates and refused ones fall away.
+TOKENS_PER_CANDIDATE = 40
+CANDIDATES_MIN = 20
+
+
+class Contexts:
+    """One per process. `secret` makes fences that nobody can foresee; the same at every start, or no prefix stays stable."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        documents: Retrieval,
+        sources: Sources,
+        embedder: Embedder,
+        vocabularies: Vocabularies,
+        progress: Progress,
+        limits: Limits,
+        secret: bytes,
+    ) -> None:
+        self._db = db
+        self._documents = documents
+        self._sources = sources
+        self._embedder = embedder
+        self._vocabularies = vocabularies
+        self._progress = progress
+        self._limits = limits
+        self._secret = secret
+
+    async def context(self, caller: Caller, request: ContextRequest) -> Context:
+        """What the caller may tell a model about the question. Raises Forbidden, Invalid, TooLarge, NotFound, TimedOut, and
+        what the store cannot do; a source that is down or late is left out and named in `degraded`."""
+        caller.require(Grant.READ)
+        owner = caller.acting_for(request.user)
+        # A user's context holds what that user may read: another's eyes are those stated with the request, else theirs alone.
+        reader = caller if caller.narrowed or owner.subject == caller.subject else owner
+        _check(request, self._limits)
+        watch = Stopwatch()
+        with watch.stage("total"):
+            if request.min_offset is not None:
+                with watch.stage("wait"):
+                    await self._progress.wait(caller.tenant, request.min_offset, caller.deadline)
+            # Read before anything is asked: what the answer rests on is at least as new as it says.
+            indexed = self._progress.indexed(caller.tenant)
+            budget = await asyncio.to_thread(self._budget, owner, request)
+            found = await self._gather(_Eyes(reader=reader, owner=owner), request, watch)
+            with watch.stage("pack"):
+                packing = asyncio.to_thread(assemble, found.stable.pieces, found.moving, budget)
+                assembled = await caller.deadline.wait(packing, "packing the context")
+        return Context(
+            form=request.form,
+            assembled=assembled,
+            vocabulary=budget.vocabulary.name,
+            exact=budget.vocabulary.exact,
+            changed_because=changed_because(request.etag, assembled.etag),
+            conflicts=_clashes(assembled),
+            answerable=None,
+            degraded=found.degraded,
+            indexed_offset=indexed,
+            timings_ms=watch.timings_ms,
+        )
+
+    def _budget(self, owner: Caller, request: ContextRequest) -> Budget:
+        return Budget(
+            tokens_max=request.tokens_max,
+            quotas=request.quotas,
+            vocabulary=self._vocabularies.named(request.tokenizer),
+            form=request.form,
+            secret=self._secret,
+            scope=f"{owner.tenant} {owner.subject} {request.session or ''}",
+            trust_min=request.trust_min,
+            labelled=request.labelled,
+            stop=request.stop,
+        )
+
+    async def _gather(self, eyes: "_Eyes", request: ContextRequest, watch: Stopwatch) -> "_Found":
+        wants = {section for section in Section if request.quotas.quota(section).tokens_max != 0}
+        asked = _asked(request, self._limits)
+        named = ("documents", "memories", "recent", "stable")
+        async with together() as group:
+            embedding = group.create_task(self._embed(eyes.reader, request.query, watch))
+            works: Sequence[Coroutine[None, None, Gathered]] = (
+                self._passages(eyes.reader, request, embedding, asked) if Section.DOCUMENTS in wants else _nothing(),
+                self._remembered(eyes.owner, asked, embedding) if Section.MEMORIES in wants else _nothing(),
+                _from(self._sources.recent if Section.RECENT in wants else None, eyes.owner, asked),
+                _from(self._sources.stable, eyes.owner, asked),
+            )
+            tasks = [
+                group.create_task(_degradable(name, work, eyes.reader, watch)) for name, work in zip(named, works, strict=True)
+            ]
+        documents, memories, recent, stable = (task.result() for task in tasks)
+        dense = () if embedding.result() is not None or not wants & {Section.DOCUMENTS, Section.MEMORIES} else ("dense",)
+        told = (*dense, *documents.degraded, *memories.degraded, *recent.degraded, *stable.degraded)
+        kept = replace(stable, pieces=tuple(piece for piece in stable.pieces if piece.section in wants))
+        return _Found(
+            stable=kept, moving=(*documents.pieces, *memories.pieces, *recent.pieces), degraded=tuple(dict.fromkeys(told))
+        )
+
+    async def _embed(self, caller: Caller, query: str, watch: Stopwatch) -> Vector | None:
+        """The query's vector, once for all; None where the model is down or late, and words have to do."""
+        try:
+            with watch.stage("embed"):
+                async with asyncio.timeout(caller.deadline.remaining_s() * EMBED_SHARE):
+                    return (await self._embedder.embed([query], Purpose.QUERY))[0]
+        except (Unavailable, TimedOut, TimeoutError) as fault:
+            code = fault.code if isinstance(fault, Unavailable | TimedOut) else "deadline.embedding"
+            log.warning("context_degraded", what="dense", code=code, request_id=caller.request_id)
+            DEGRADED.labels("dense").inc()
+            return None
+
+    async def _remembered(self, owner: Caller, asked: Asked, embedding: asyncio.Task[Vector | None]) -> Gathered:
+        return await _from(self._sources.memories, owner, replace(asked, vector=await asyncio.shield(embedding)))
+
+    async def _passages(
+        self, caller: Caller, request: ContextRequest, embedding: asyncio.Task[Vector | None], asked: Asked
+    ) -> Gathered:
+        vector = await asyncio.shield(embedding)
+        mode = Mode.KEYWORD if vector is None else Mode.HYBRID
+        search = SearchRequest(query=request.query, indexes=request.indexes, k=asked.limit, mode=mode)
+        found = await self._documents.search(caller, search, vector=vector)
+        known = await self._known(caller, found.results, request)
+        # What a document said before it was replaced is not searchable any more: an answer as of then may lack it.
+        history = ("documents_history",) if request.as_known_at is not None and len(known) < len(found.results) else ()
+        return Gathered(pieces=tuple(_piece(one) for one in known), degraded=(*found.degraded, *history))
+
+    async def _known(self, caller: Caller, found: Sequence[Passage], request: ContextRequest) -> Sequence[Passage]:
+        """Those of things that had happened, and that had been written down, by the moments that the request names."""
+        if request.as_of is not None:
+            found = [one for one in found if one.occurred_at is None or one.occurred_at <= request.as_of]
+        if request.as_known_at is None or not found:
+            return found
+        keys = {one.chunk_id: key for one in found if (key := chunk_key(one.chunk_id)) is not None}
+        reading = passages.published(self._db.glance(caller.tenant), list(keys.values()))
+        at = await caller.deadline.wait(reading, "reading when the documents were published")
+        since = {chunk: at[key] for chunk, key in keys.items() if key in at}
+        return [one for one in found if one.chunk_id in since and since[one.chunk_id] <= request.as_known_at]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Eyes:
+    """Who reads the documents, and whose memory it is."""
+
+    reader: Caller
+    owner: Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    stable: Gathered
+    moving: tuple[Piece, ...]
+    degraded: tuple[str, ...]
+
+
+async def _nothing() -> Gathered:
+    return Gathered()
+
+
+async def _from(source: Source | None, owner: Caller, asked: Asked) -> Gathered:
+    return Gathered() if source is None else await source.gather(owner, asked)
+
+
+async def _degradable(name: str, work: Coroutine[None, None, Gathered], caller: Caller, watch: Stopwatch) -> Gathered:
+    """What a source gives; where it is down or late, nothing, said so."""
+    try:
+        with watch.stage(name):
+            async with asyncio.timeout(caller.deadline.remaining_s() * SOURCE_SHARE):
+                return await work
+    except (Unavailable, TimedOut, TimeoutError) as fault:
+        code = fault.code if isinstance(fault, Unavailable | TimedOut) else "deadline.source"
+        log.warning("context_degraded", what=name, code=code, request_id=caller.request_id)
+        DEGRADED.labels(name).inc()
+        return Gathered(degraded=(name,))
+
+
+def _check(request: ContextRequest, limits: Limits) -> None:
+    check_request(SearchRequest(query=request.query, min_offset=request.min_offset), limits)
+    for section, quota in request.quotas.of.items():
+        if quota.tokens_max is not None and quota.tokens_min > quota.tokens_max:
+            raise context_errors.section_minimum_over_maximum(section, quota.tokens_min, quota.tokens_max)
+
+
+def _asked(request: ContextRequest, limits: Limits) -> Asked:
+    return Asked(
+        query=request.query,
+        session=request.session,
+        as_of=request.as_of,
+        as_known_at=request.as_known_at,
+        vector=None,
+        limit=min(limits.k_max, max(CANDIDATES_MIN, request.tokens_max // TOKENS_PER_CANDIDATE)),
+        tokens_max=request.tokens_max,
+    )
+
+
+def _piece(one: Passage) -> Piece:
+    return Piece(
+        id=one.document_id,
+        kind=Kind.DOCUMENT,
+        section=Section.DOCUMENTS,
+        text=one.text,
+        score=one.score,
+        when=one.occurred_at,
+        owner=f"{one.index}/{one.document_id}",
+        title=one.title,
+        page=one.page,
+        position=one.span[0],
+        version=one.version,
+        span=one.span,
+        labels=one.labels,
+        chunk=one.chunk_id,
+    )
+
+
+def _clashes(assembled: Assembled) -> tuple[Clash, ...]:
+    return tuple(_clash(one, one.marked.piece.before) for one in assembled.chosen if one.marked.piece.before is not None)
+
+
+def _clash(one: Judged, before: str) -> Clash:
+    piece = one.marked.piece
+    return Clash(id=piece.id, marker=one.marked.marker, current=piece.text, since=piece.when, before=before)
