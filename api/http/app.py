@@ -25,11 +25,8 @@ from core.errors import Fault, Invalid, NotFound
 # The busiest first: routes are tried in order.
 OPERATIONS: tuple[AnyOperation, ...] = (
     *search.OPERATIONS,
-<<<<<<< HEAD
     *summaries.OPERATIONS,
-=======
     *context.OPERATIONS,
->>>>>>> e78e117 (Answer POST /v1/context from documents and recent turns)
     *sessions.OPERATIONS,
     *recall.OPERATIONS,
     *documents.OPERATIONS,

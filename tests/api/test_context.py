@@ -44,23 +44,12 @@ def handbook(client: httpx.Client, index: str) -> str:
 @pytest.fixture
 def chat(client: httpx.Client, user: str) -> str:
     made(client.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)
-    said = [
-        {
-            "id": "m1",
-            "role": "user",
-            "speaker": "Ann",
-            "content": "My manager is called Tomasz.",
-            "occurred_at": "2026-05-01T09:00:00Z",
-        },
-        {"id": "m2", "role": "assistant", "content": "Noted, Tomasz it is.", "occurred_at": "2026-05-01T09:01:00Z"},
-        {
-            "id": "m3",
-            "role": "user",
-            "speaker": "Ann",
-            "content": "And what of the leave?",
-            "occurred_at": "2026-05-02T09:00:00Z",
-        },
-    ]
+    turns = (
+        ("m1", "user", "My manager is called Tomasz.", "2026-05-01T09:00:00Z"),
+        ("m2", "assistant", "Noted, Tomasz it is.", "2026-05-01T09:01:00Z"),
+        ("m3", "user", "And what of the leave?", "2026-05-02T09:00:00Z"),
+    )
+    said = [{"id": id_, "role": role, "content": text, "occurred_at": at} for id_, role, text, at in turns]
     made(client.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": said, "wait": "indexed"}))
     return "chat"
 
@@ -145,13 +134,8 @@ def test_the_stable_prefix_is_the_same_from_turn_to_turn(client: httpx.Client, h
 
 
 def test_messages_have_the_shape_of_the_api_they_are_for(client: httpx.Client, handbook: str, user: str, chat: str) -> None:
-    asked = {
-        "indexes": [handbook],
-        "user_id": user,
-        "session_id": chat,
-        "format": "messages",
-        "sections": {"memories": {"tokens_max": 0}},
-    }
+    no_memories = {"memories": {"tokens_max": 0}}
+    asked = {"indexes": [handbook], "user_id": user, "session_id": chat, "format": "messages", "sections": no_memories}
     openai = context(client, **asked)
     assert openai["text"] is None
     assert [one["role"] for one in openai["messages"]] == ["system", "user", "user", "assistant", "user"]
@@ -210,7 +194,7 @@ def test_a_context_can_be_asked_for_as_it_would_have_been(client: httpx.Client, 
         ({"tokens_max": 300, "sections": {"documents": {"tokens_min": 500}}}, "context.minima_too_large"),
         ({"sections": {"documents": {"tokens_min": 5, "tokens_max": 4}}}, "context.invalid_section"),
         ({"sections": {"documents": {"tokens_min": -5}}}, "request.invalid_body"),
-        ({"sections": {f"section{number}": {} for number in range(200)}}, "context.unknown_section"),
+        ({"sections": {f"section{number}": {"tokens_min": 0} for number in range(200)}}, "context.unknown_section"),
         ({"tokenizer": "no name\n"}, "inference.invalid_tokenizer"),
         ({"query": " "}, "retrieval.empty_query"),
         ({"format": "xml"}, "request.invalid_body"),
