@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from api.auth import Auth
-from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine
+from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine, make_text_model
 from api.contexts import RecentTurns
 from api.data_folder import DataFolder
 from api.keys import Keys
+from api.ledger import StoredLedger
 from api.remembering import Means, make_remembering
 from api.services import Runtime, Services
 from api.settings import Settings
@@ -42,6 +43,7 @@ from indexing.publishing import Publisher
 from indexing.removal import Removal
 from indexing.service import Indexing
 from indexing.sources import SourceRules
+from inference.port import TextModel
 from inference.vocabularies import CarriedVocabularies
 from retrieval.context import Contexts
 from retrieval.context_types import Sources
@@ -71,6 +73,7 @@ class _Backends:
     database: Database
     embedder: CountingEmbedder
     engine: SearchEngine
+    model: TextModel | None
 
 
 async def migrate(settings: Settings, folder: DataFolder) -> None:
@@ -106,7 +109,10 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     engine = make_engine(settings, folder)
     stack.push_async_callback(engine.close)
     runtime.has("engine")
-    return _Backends(database=database, embedder=embedder, engine=engine)
+    model = make_text_model(settings, ledger=StoredLedger(database), clock=foundation.clock)
+    if model is not None:
+        stack.push_async_callback(model.close)
+    return _Backends(database=database, embedder=embedder, engine=engine, model=model)
 
 
 async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExitStack) -> tuple[Services, Workers]:
@@ -134,7 +140,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             clock=clock,
             recall=settings.recall.values(),
             triggers=settings.compression.values(),
-            model=None,
+            model=backends.model,
         )
     )
     keys = Keys(database, clock)

@@ -283,3 +283,11 @@ retention = table(
     Column("top_n", Integer),
     Column("updated_at", Moment, nullable=False),
 )
+
+# What a text model has cost on a UTC day, over all tenants: its cap is the operator's.
+text_model_days = table(
+    "text_model_days",
+    Column("day", Text, primary_key=True),  # 2026-05-01
+    Column("tokens", BigInteger, nullable=False),
+    Column("usd", Float, nullable=False),
+)

@@ -1,13 +1,16 @@
 """Summaries of sessions over HTTP, on the real service: cited, in order, within the budget, and gone with their sources."""
 
+import json
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from pytest_httpserver import HTTPServer
 
-from tests.support.service import Service, made, problem
+from tests.support.service import Service, made, problem, started
 
 SECRET = "The code of the vault is 4711-X and nobody but Bo knows it."
 FILLER = (
@@ -171,3 +174,25 @@ def test_a_deleted_sessions_summary_does_not_come_back_with_its_name(client: htt
     problem(client.get("/v1/sessions/chat/summary", params={"user_id": user}), 404, "memory.no_such_session")
     made(client.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)
     assert summary(client, user, 100)["sentences"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_a_configured_text_model_is_asked_by_abstractive_alone(tmp_path: Path, converted: Path, httpserver: HTTPServer) -> None:
+    text = "Bo said that the code of the vault is 4711-X and nobody but Bo knows it."
+    content = json.dumps({"sentences": [{"text": text, "cites": [1]}]})
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    httpserver.expect_request("/v1/chat/completions").respond_with_json({"choices": [choice]})
+    settings = {"KIND": "openai", "URL": httpserver.url_for("/v1"), "MODEL": "tiny"}
+    with (
+        started(tmp_path, converted, **{f"MNEMIC_TEXT_MODEL__{name}": value for name, value in settings.items()}) as service,
+        service.client() as client,
+    ):
+        made(client.post("/v1/sessions", json={"id": "chat", "user_id": "bo"}), 201)
+        said = [{"id": "m1", "role": "user", "speaker": "Bo", "content": SECRET}]
+        made(client.post("/v1/sessions/chat/messages", json={"user_id": "bo", "messages": said}))
+        assert compress(client, "bo", 60)["mode"] == "extractive"
+        assert httpserver.log == []
+        answer = compress(client, "bo", 60, mode="abstractive")
+    assert (answer["mode"], answer["fallback"]) == ("abstractive", None)
+    assert [(one["text"], one["message_id"], one["rewritten"]) for one in answer["sentences"]] == [(text, "m1", True)]

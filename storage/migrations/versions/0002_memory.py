@@ -46,6 +46,7 @@ def upgrade() -> None:
     _sessions()
     _summaries()
     _summary_sources()
+    _text_model_days()
     _tombstone_keys()
     _tombstones()
     if op.get_context().dialect.name == "postgresql":
@@ -340,6 +341,16 @@ def _summary_sources() -> None:
         sa.PrimaryKeyConstraint("tenant", "summary_id", "message_id"),
     )
     op.create_index("summary_sources_by_message", "summary_sources", ["tenant", "message_id"], unique=False)
+
+
+def _text_model_days() -> None:
+    op.create_table(
+        "text_model_days",
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.Column("usd", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("day"),
+    )
 
 
 def _tombstone_keys() -> None:
