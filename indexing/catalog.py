@@ -11,7 +11,7 @@ from core.ids import DocumentId, IndexName, JobId, make_id
 from core.limits import Limits
 from core.paging import Page, PageRequest
 from indexing.errors import needs_reindex, no_such_document, revision_moved
-from indexing.family import change_envelope, retract
+from indexing.family import change_envelope, family, retract
 from indexing.profiles import ProfileRules
 from indexing.projection import Projector
 from indexing.types import KEPT, DeleteReceipt, DeleteSelector, DocumentPatch, IndexDefinition, Kept, TextSlice
@@ -161,21 +161,22 @@ class Catalog:
     async def delete_documents(
         self, caller: Caller, name: IndexName, selector: DeleteSelector, *, dry_run: bool
     ) -> DeleteReceipt:
-        """Deletes what the selector names: at once up to a thousand, above that by a job."""
+        """Deletes what the selector names with its attachments: at once up to a thousand, above that by a job."""
         caller.require(Grant.WRITE)
         if (selector.ids is None) == (selector.condition is None):
             raise Invalid("indexing.invalid_selector", "give exactly one of ids and filter")
         async with self._db.read(caller.tenant) as tx:
             index = await indexes.get(tx, name)
             chosen = await _select(tx, index, selector)
+            going = await family(tx, index, chosen)
         ids = tuple(document.id for document in chosen)
         missing = tuple(sorted(set(selector.ids or ()) - set(ids)))
         receipt = DeleteReceipt(
-            deleted=len(ids), ids=ids[:DIRECT_DELETES_MAX], missing=missing, dry_run=dry_run, job_id=None, offset=None
+            deleted=len(going), ids=going[:DIRECT_DELETES_MAX], missing=missing, dry_run=dry_run, job_id=None, offset=None
         )
         if dry_run:
             return receipt
-        if len(ids) > DIRECT_DELETES_MAX:
+        if len(going) > DIRECT_DELETES_MAX:
             return await self._delete_by_job(caller, index, ids, receipt)
         return await self._delete_now(caller, index, ids, receipt)
 

@@ -40,6 +40,19 @@ async def retract(
     return tuple(gone)
 
 
+async def family(tx: Transaction, index: IndexRecord, chosen: Sequence[DocumentRecord]) -> tuple[DocumentId, ...]:
+    """The ids that `retract` would delete now: the documents, and what is attached to them at any depth."""
+    ids = list(dict.fromkeys(document.id for document in chosen))
+    known = set(ids)
+    level = tuple(ids)
+    while level:
+        attached = await documents.children(tx, index.id, *level)
+        level = tuple(child.id for child in attached if child.id not in known)
+        known.update(level)
+        ids += level
+    return tuple(ids)
+
+
 async def change_envelope(
     tx: Transaction, document: DocumentRecord, *, number: int | None, envelope: Envelope, at: datetime
 ) -> DocumentRecord | None:

@@ -64,15 +64,18 @@ async def page(
     return Page(items=found, after=found[-1].id if len(rows) > request.limit else None)
 
 
-async def children(tx: Transaction, index_id: int, parent: DocumentId) -> tuple[DocumentRecord, ...]:
-    """The documents that came attached to this one and are not deleted."""
-    statement = select(documents).where(
-        documents.c.tenant == tx.tenant,
-        documents.c.index_id == index_id,
-        documents.c.parent == parent,
-        documents.c.status != DocumentStatus.DELETED,
-    )
-    return tuple(record(row) for row in (await tx.execute(statement)).mappings())
+async def children(tx: Transaction, index_id: int, *parents: DocumentId) -> tuple[DocumentRecord, ...]:
+    """The documents that came attached to these and are not deleted."""
+    found: list[DocumentRecord] = []
+    for start in range(0, len(parents), ROWS_PER_STATEMENT):
+        statement = select(documents).where(
+            documents.c.tenant == tx.tenant,
+            documents.c.index_id == index_id,
+            documents.c.parent.in_(parents[start : start + ROWS_PER_STATEMENT]),
+            documents.c.status != DocumentStatus.DELETED,
+        )
+        found += [record(row) for row in (await tx.execute(statement)).mappings()]
+    return tuple(found)
 
 
 async def live_page(tx: Transaction, index_id: int, after: int, limit: int) -> tuple[DocumentRecord, ...]:

@@ -4,8 +4,9 @@ from email.message import EmailMessage
 
 import pytest
 
+from core.filters import Eq
 from core.ids import DocumentId
-from indexing.types import DocumentPatch, Wait
+from indexing.types import DeleteSelector, DocumentPatch, Wait
 from storage.records import Outcome
 from tests.support.indexing import ANN, HANDBOOK, HR, LEGAL, Stack
 
@@ -42,6 +43,20 @@ async def test_attachments_go_with_their_parent(stack: Stack) -> None:
     await stack.delete(PARENT)
     assert await stack.ids() == set()
     assert await stack.search("the budget plan") == ()
+
+
+@pytest.mark.parametrize("selector", [DeleteSelector(ids=(PARENT,)), DeleteSelector(condition=Eq("doc.id", PARENT))])
+async def test_a_dry_run_counts_attachments_as_the_delete_itself_does(stack: Stack, selector: DeleteSelector) -> None:
+    inner = mail("budget")
+    outer = EmailMessage()
+    outer["From"], outer["To"], outer["Subject"] = "ann@example.org", "bob@example.org", "Forwarded"
+    outer.set_content("See the mail attached.")
+    outer.add_attachment(inner, maintype="application", subtype="octet-stream", filename="inner.eml")
+    await stack.put(PARENT, outer.as_bytes())
+    dry = await stack.catalog.delete_documents(stack.admin(), HANDBOOK, selector, dry_run=True)
+    done = await stack.catalog.delete_documents(stack.admin(), HANDBOOK, selector, dry_run=False)
+    assert (dry.deleted, set(dry.ids)) == (done.deleted, set(done.ids))
+    assert done.deleted == 3
 
 
 async def test_an_attachment_that_is_no_longer_attached_goes_and_the_others_stay(stack: Stack) -> None:
