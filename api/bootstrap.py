@@ -12,7 +12,7 @@ from pathlib import Path
 
 from api.auth import Auth
 from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine, make_text_model
-from api.contexts import RecentTurns
+from api.contexts import sources_of
 from api.data_folder import DataFolder
 from api.keys import Keys
 from api.ledger import StoredLedger
@@ -46,7 +46,6 @@ from indexing.sources import SourceRules
 from inference.port import TextModel
 from inference.vocabularies import CarriedVocabularies
 from retrieval.context import Contexts
-from retrieval.context_types import Sources
 from retrieval.service import Retrieval
 from storage import tenants
 from storage.blobs import Blobs
@@ -153,7 +152,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         contexts=Contexts(
             db=database,
             documents=retrieval,
-            sources=Sources(recent=RecentTurns(remembering.memory)),
+            sources=sources_of(remembering),
             embedder=backends.embedder,
             vocabularies=CarriedVocabularies(),
             progress=projector,

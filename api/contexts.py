@@ -1,14 +1,28 @@
 """What the memory room gives to a context: its services as the sources that retrieval/context_types.py asks for. The two
 rooms do not know each other; nothing is decided here."""
 
+from api.services import Remembering
 from core.caller import Caller
+from core.ids import row_name
+from memory.compression import Compression
+from memory.recall import Recall
+from memory.recall_types import Memo, Moments, RecallRequest
 from memory.service import Memory
-from retrieval.context_types import Asked, Gathered
+from retrieval.context_types import Asked, Gathered, Sources
 from retrieval.pieces import Kind, Piece, Section
 from storage.memory_records import MessageRecord
+from storage.memory_rows import Subject
 
 # Turns offered to a context at most: at 25 tokens each more than most budgets give them.
 RECENT_MAX = 100
+
+
+def sources_of(remembering: Remembering) -> Sources:
+    return Sources(
+        recent=RecentTurns(remembering.memory),
+        memories=Recollections(remembering.recall),
+        stable=Standing(remembering.compression),
+    )
 
 
 class RecentTurns:
@@ -26,6 +40,67 @@ class RecentTurns:
         return Gathered(pieces=tuple(_turn(one, asked.session) for one in reversed(found)))
 
 
+class Recollections:
+    """What is recalled for the question: messages of every session, and facts with what was so before."""
+
+    def __init__(self, recall: Recall) -> None:
+        self._recall = recall
+
+    async def gather(self, caller: Caller, asked: Asked) -> Gathered:
+        request = RecallRequest(
+            query=asked.query,
+            k=asked.limit,
+            types=(Subject.MESSAGE, Subject.FACT),
+            moments=Moments(as_of=asked.as_of, as_known_at=asked.as_known_at),
+            superseded=True,
+        )
+        found = await self._recall.search(caller, request, vector=asked.vector)
+        before = {one.superseded_by: one.text for one in reversed(found.results) if one.superseded_by is not None}
+        pieces = tuple(_memory(one, before.get(one.id)) for one in found.results)
+        return Gathered(pieces=pieces, degraded=found.degraded, answerable=found.answerable)
+
+
+class Standing:
+    """What belongs to the stable prefix: the session's summary as its tree stands. Where a moment is named there is none: the
+    tree is of now."""
+
+    def __init__(self, compression: Compression) -> None:
+        self._compression = compression
+
+    async def gather(self, caller: Caller, asked: Asked) -> Gathered:
+        if asked.session is None or asked.summary_tokens < 1:
+            return Gathered()
+        found = await self._compression.standing(caller, asked.session, asked.summary_tokens)
+        if found is None or found.id is None:
+            return Gathered()
+        if asked.as_of is not None or asked.as_known_at is not None:
+            return Gathered(degraded=("summary_history",))
+        text = " ".join(one.text for one in found.sentences)
+        piece = Piece(id=found.id, kind=Kind.SUMMARY, section=Section.SUMMARY, text=text, score=1.0, owner=asked.session)
+        return Gathered(pieces=(piece,))
+
+
+def _memory(one: Memo, before: str | None) -> Piece:
+    of_message = one.type is Subject.MESSAGE
+    return Piece(
+        id=one.message_id or one.id,
+        kind=Kind.MESSAGE if of_message else Kind.FACT,
+        section=Section.MEMORIES,
+        text=one.text,
+        score=one.score,
+        when=one.occurred_at if of_message else one.valid_from,
+        owner=one.session or "",
+        speaker=one.speaker,
+        role=one.role,
+        position=0 if one.spot is None else one.spot[1],
+        span=one.span,
+        trust=one.trust,
+        superseded_by=one.superseded_by,
+        before=before,
+        chunk=one.id,
+    )
+
+
 def _turn(one: MessageRecord, session: str) -> Piece:
     return Piece(
         id=one.id,
@@ -41,4 +116,5 @@ def _turn(one: MessageRecord, session: str) -> Piece:
         span=(0, len(one.content)),
         trust=one.trust,
         labels=one.flags,
+        chunk=row_name("msg", one.row_id),
     )

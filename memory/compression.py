@@ -15,7 +15,7 @@ from memory import errors, tree
 from memory.appending import expired
 from memory.citing import Sentence, Utterance, named, sentences
 from memory.faithfulness import Cited, as_said
-from memory.growing import Grown, Growth, Place, Range, grow, new_summary, plan, utterance
+from memory.growing import Grown, Growth, Place, Range, grow, new_summary, plan, standing_tree, utterance
 from memory.rewriting import rewrite
 from memory.service import Vectors, text_digest
 from memory.summary_rows import Passage, passages, row_of
@@ -77,6 +77,19 @@ class Compression:
         """Of all that was said until now, within the budget. Writes nothing and asks no model."""
         caller.require(Grant.READ)
         found, grown, chosen = await self._chosen(caller, session, tokens_max)
+        return await self._answer(caller, found, grown, [as_said(one) for one in chosen], mode=Mode.EXTRACTIVE)
+
+    async def standing(self, caller: Caller, session: SessionId, tokens_max: int) -> Summary | None:
+        """What the session's tree says of it as it stands: the same, word for word, until the tree is brought up to date. None
+        where no tree serves, or not a sentence of it has room."""
+        caller.require(Grant.READ)
+        found = await self._session(caller, session)
+        async with self._db.read(caller.tenant) as tx:
+            stored = [one for one in await summaries.of_session(tx, found.row_id) if one.state is State.ACTIVE]
+        grown = standing_tree(stored)
+        chosen = await asyncio.to_thread(tree.standing, grown.nodes, tokens_max)
+        if not chosen:
+            return None
         return await self._answer(caller, found, grown, [as_said(one) for one in chosen], mode=Mode.EXTRACTIVE)
 
     async def compress(self, caller: Caller, session: SessionId, tokens_max: int, mode: Mode) -> Summary:

@@ -16,7 +16,7 @@ from core.filters import All, Eq, Filter, In, Not, Range, parse_filter
 from core.limits import Limits
 from core.profile import Fusion
 from core.telemetry import Stopwatch
-from engines.port import SearchEngine
+from engines.port import SearchEngine, Vector
 from inference.port import Embedder
 from memory import answerability, errors, recall_query
 from memory.appending import expired
@@ -51,6 +51,7 @@ class _Asked:
     index: IndexRecord
     condition: Filter
     question: Question
+    vector: Vector | None
 
 
 class Recall:
@@ -74,9 +75,10 @@ class Recall:
         self._weights = weights
         self._clock = clock
 
-    async def search(self, caller: Caller, request: RecallRequest) -> Recalled:
-        """The best k memories of the user that the caller acts for (`Caller.acting_for`). NotFound for a session that is not
-        that user's; Forbidden, Invalid, TooLarge, TimedOut, and what the engine and the store cannot do."""
+    async def search(self, caller: Caller, request: RecallRequest, *, vector: Vector | None = None) -> Recalled:
+        """The best k memories of the user that the caller acts for (`Caller.acting_for`). `vector` is the query's, where it
+        was embedded before. NotFound for a session that is not that user's; Forbidden, Invalid, TooLarge,
+        TimedOut, and what the engine and the store cannot do."""
         caller.require(Grant.READ)
         caller = caller.acting_for(None)
         _check(request, self._limits)
@@ -87,7 +89,7 @@ class Recall:
                     await self._progress.wait(caller.tenant, request.min_offset, caller.deadline)
             # Read before the engine is asked: what the answer rests on is at least as new as it says.
             indexed = self._progress.indexed(caller.tenant)
-            asked = await self._ask(caller, request)
+            asked = await self._ask(caller, request, vector)
             found = _NOTHING if asked is None else await self._find(caller, asked, watch)
         return Recalled(
             results=found.memos,
@@ -97,7 +99,7 @@ class Recall:
             timings_ms=watch.timings_ms,
         )
 
-    async def _ask(self, caller: Caller, request: RecallRequest) -> _Asked | None:
+    async def _ask(self, caller: Caller, request: RecallRequest, vector: Vector | None) -> _Asked | None:
         """None where nothing was ever remembered."""
         async with self._db.read(caller.tenant) as tx:
             if request.session is not None:
@@ -109,12 +111,12 @@ class Recall:
         if index is None:
             return None
         question = recall_query.parse(request.query, request.moments.as_of or self._clock.now())
-        return _Asked(request=request, index=index, condition=condition, question=question)
+        return _Asked(request=request, index=index, condition=condition, question=question, vector=vector)
 
     async def _find(self, caller: Caller, asked: _Asked, watch: Stopwatch) -> "_Answer":
         depth = max(DEPTH_MIN, asked.request.k * DEPTH_PER_RESULT)
         while True:
-            found = await self._retriever.find(caller, _plan(asked, depth), watch)
+            found = await self._retriever.find(caller, _plan(asked, depth), watch, vector=asked.vector)
             ranked = await self._rank(caller, asked, found, watch)
             with watch.stage("hydrate"):
                 memos = await caller.deadline.wait(self._memos(caller, asked, ranked), "reading the memories")

@@ -127,6 +127,14 @@ def answer(tree: Sequence[Sequence[Node]], tokens_max: int, source: Callable[[],
     return chosen
 
 
+def standing(tree: Sequence[Sequence[Node]], tokens_max: int) -> tuple[Sentence, ...]:
+    """The best sentences that the tree itself holds: of the highest level that holds enough to choose from, else of the leaves.
+    Empty where none has room."""
+    enough = (level for level in reversed(tree) if sum(node.tokens for node in level) >= tokens_max * ROOM)
+    level = next(enough, tree[0] if tree else ())
+    return select([one for node in level for one in node.sentences], tokens_max)
+
+
 def too_small(tokens_max: int, least: int) -> Invalid:
     return Invalid(
         "memory.summary_budget",

@@ -14,7 +14,7 @@ from engines.port import Vector
 from inference.port import Embedder, Purpose, Vocabularies
 from retrieval import context_errors
 from retrieval.arms import EMBED_SHARE, together
-from retrieval.assembling import Assembled, Judged, assemble
+from retrieval.assembling import STABLE_SHARES, Assembled, Judged, assemble
 from retrieval.budget import Budget
 from retrieval.context_types import Asked, Clash, Context, ContextRequest, Gathered, Source, Sources
 from retrieval.pieces import Kind, Piece, Section
@@ -30,6 +30,9 @@ SOURCE_SHARE = 0.8
 # Candidates asked for: enough to fill the budget twice with short pieces, since duplicates and refused ones fall away.
 TOKENS_PER_CANDIDATE = 40
 CANDIDATES_MIN = 20
+SUMMARY_SHARE = 0.75
+# Where tokens are bounded by bytes: a summary of so many times fewer of the embedder's tokens.
+CHARACTERS_PER_TOKEN = 6
 
 
 class Contexts:
@@ -72,7 +75,7 @@ class Contexts:
             # Read before anything is asked: what the answer rests on is at least as new as it says.
             indexed = self._progress.indexed(caller.tenant)
             budget = await asyncio.to_thread(self._budget, owner, request)
-            found = await self._gather(_Eyes(reader=reader, owner=owner), request, watch)
+            found = await self._gather(_Eyes(reader=reader, owner=owner), request, budget, watch)
             with watch.stage("pack"):
                 packing = asyncio.to_thread(assemble, found.stable.pieces, found.moving, budget)
                 assembled = await caller.deadline.wait(packing, "packing the context")
@@ -102,9 +105,9 @@ class Contexts:
             stop=request.stop,
         )
 
-    async def _gather(self, eyes: "_Eyes", request: ContextRequest, watch: Stopwatch) -> "_Found":
+    async def _gather(self, eyes: "_Eyes", request: ContextRequest, budget: Budget, watch: Stopwatch) -> "_Found":
         wants = {section for section in Section if request.quotas.quota(section).tokens_max != 0}
-        asked = _asked(request, self._limits)
+        asked = _asked(request, budget, self._limits)
         named = ("documents", "memories", "recent", "stable")
         async with together() as group:
             embedding = group.create_task(self._embed(eyes.reader, request.query, watch))
@@ -208,7 +211,7 @@ def _check(request: ContextRequest, limits: Limits) -> None:
             raise context_errors.section_minimum_over_maximum(section, quota.tokens_min, quota.tokens_max)
 
 
-def _asked(request: ContextRequest, limits: Limits) -> Asked:
+def _asked(request: ContextRequest, budget: Budget, limits: Limits) -> Asked:
     return Asked(
         query=request.query,
         session=request.session,
@@ -216,8 +219,15 @@ def _asked(request: ContextRequest, limits: Limits) -> Asked:
         as_known_at=request.as_known_at,
         vector=None,
         limit=min(limits.k_max, max(CANDIDATES_MIN, request.tokens_max // TOKENS_PER_CANDIDATE)),
-        tokens_max=request.tokens_max,
+        summary_tokens=_summary_tokens(budget),
     )
+
+
+def _summary_tokens(budget: Budget) -> int:
+    """A little less than the summary may take: its heading counts too, and whoever makes it counts with another tokenizer."""
+    quota = budget.quotas.quota(Section.SUMMARY).tokens_max
+    most = int(STABLE_SHARES[Section.SUMMARY] * budget.tokens_max) if quota is None else min(quota, budget.tokens_max)
+    return int(SUMMARY_SHARE * most) if budget.vocabulary.exact else most // CHARACTERS_PER_TOKEN
 
 
 def _piece(one: Passage) -> Piece:

@@ -43,7 +43,8 @@ class ContextRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a source is asked for. `vector` is the query's, None where it could not be embedded; `limit` is how many pieces."""
+    """What a source is asked for. `vector` is the query's, None where it could not be embedded; `limit` is how many pieces,
+    `summary_tokens` how long a summary, in tokens of whichever counter."""
 
     query: str
     session: SessionId | None
@@ -51,7 +52,7 @@ class Asked:
     as_known_at: datetime | None
     vector: Vector | None
     limit: int
-    tokens_max: int
+    summary_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

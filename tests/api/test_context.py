@@ -215,3 +215,34 @@ def test_a_write_is_in_the_context_at_its_offset(client: httpx.Client, index: st
     answer = context(client, query="parrots", indexes=[index], min_offset=offset)
     assert answer["indexed_offset"] >= offset
     assert reasons(answer) == {"a": "included"}
+
+
+def test_memories_of_other_sessions_are_told_and_what_was_just_said_is_told_once(
+    client: httpx.Client, user: str, chat: str
+) -> None:
+    made(client.post("/v1/sessions", json={"id": "other", "user_id": user}), 201)
+    said = [{"id": "o1", "role": "user", "content": "My sister Ines lives in Porto and keeps bees."}]
+    offset = made(client.post("/v1/sessions/other/messages", json={"user_id": user, "messages": said}))["offset"]
+    asked = {"user_id": user, "session_id": chat, "min_offset": offset, "sections": {"documents": {"tokens_max": 0}}}
+    answer = context(client, query="where does Ines keep her bees?", **asked)
+    (told,) = [one for one in answer["citations"] if one["id"] == "o1"]
+    assert (told["type"], told["session_id"]) == ("message", "other")
+    both = [one for one in answer["manifest"] if one["id"] == "m1"]
+    assert sorted(one["section"] for one in both) == ["memories", "recent"]
+    assert sum(one["included"] for one in both) == 1
+    assert answer["text"].count("Tomasz.") == 1
+
+
+def test_a_compressed_session_has_its_summary_in_the_stable_prefix(client: httpx.Client, user: str, chat: str) -> None:
+    asked = {"user_id": user, "session_id": chat, "sections": {"documents": {"tokens_max": 0}}}
+    before = context(client, **asked)["stable_prefix"]
+    made(client.post("/v1/sessions/chat:compress", json={"user_id": user, "tokens_max": 60, "mode": "extractive"}))
+    after = context(client, **asked, stable_etag=before["etag"])
+    assert "summary" in after["stable_prefix"]["changed_because"]
+    assert after["tokens"]["by_section"]["summary"] > 0
+    assert "[s1] " in after["stable_prefix"]["text"]
+    assert [one["type"] for one in after["citations"]].count("summary") == 1
+    said = [{"id": "m4", "role": "user", "content": "One more thing: the office moves in June."}]
+    made(client.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": said, "wait": "indexed"}))
+    later = context(client, **asked, stable_etag=after["stable_prefix"]["etag"])
+    assert later["stable_prefix"] == {**after["stable_prefix"], "changed_because": None}
