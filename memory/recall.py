@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.filters import OCCURRED_AT as OCCURRED
-from core.filters import All, Eq, Filter, In, Not, Range, parse_filter
+from core.filters import All, Any, Eq, Exists, Filter, In, Not, Range, parse_filter
 from core.limits import Limits
 from core.profile import Fusion
 from core.telemetry import Stopwatch
@@ -24,6 +24,7 @@ from memory.recall_checks import Checks
 from memory.recall_query import Question
 from memory.recall_scoring import Ranked, Weights, rank
 from memory.recall_types import Memo, Moments, Recalled, RecallRequest
+from memory.statements import Status
 from memory.types import Progress
 from retrieval.arms import Found, Retriever
 from retrieval.fusion import fuse
@@ -198,10 +199,21 @@ def _condition(request: RecallRequest, index: IndexRecord | None, limits: Limits
     if request.session is not None:
         parts.append(Eq("mem.session", request.session))
     if request.agent is not None:
-        parts.append(Eq("mem.agent", request.agent))
+        # A fact of no agent is every agent's.
+        anyones = All((Eq("mem.type", "fact"), Not(Exists("mem.agent"))))
+        parts.append(Any((Eq("mem.agent", request.agent), anyones)))
     if request.filter is not None:
         parts.append(parse_filter(request.filter, {} if index is None else index.profile.ranged, limits))
-    return All((*parts, *_times(request.moments)))
+    return All((*parts, *_times(request.moments), *_standing(request)))
+
+
+def _standing(request: RecallRequest) -> list[Filter]:
+    """Facts that nobody is to be answered with stay out of the candidates. Of another moment the records decide: what is
+    superseded now may have held then."""
+    if request.moments.as_of is not None or request.moments.as_known_at is not None:
+        return []
+    hidden = [status for status in Status if status is not Status.ACTIVE]
+    return [Not(In("mem.status", tuple(one for one in hidden if not (request.superseded and one is Status.SUPERSEDED))))]
 
 
 def _times(moments: Moments) -> list[Filter]:

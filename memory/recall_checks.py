@@ -6,8 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.ids import Principal, SessionId, row_name
+from memory.recall_learned import Learned
+from memory.recall_moments import timely
 from memory.recall_scoring import Ranked
-from memory.recall_types import Beside, Memo, Moments, RecallRequest, Source
+from memory.recall_types import Beside, Memo, RecallRequest, Source
 from memory.statements import Trust
 from storage import recollections
 from storage.database import Reads
@@ -33,16 +35,17 @@ class Checks:
         self._owner = owner
         self._request = request
         self._now = now
+        self._learned = Learned(reads, owner=owner, request=request, now=now)
 
     async def memos(self, ranked: Sequence[Ranked]) -> list[Memo]:
         """Those that may answer, in the order given; ranks are not set yet."""
         said = await self._said(ranked)
-        memos: list[Memo] = []
+        memos = await self._learned.memos(ranked)
         for one in ranked:
             found = said.get(one.place.subject_id) if one.place.subject is Subject.MESSAGE else None
             if found is not None and self._admits(found):
-                memos.append(_message(one, found))
-        return memos
+                memos[one.place.key] = _message(one, found)
+        return [memos[one.place.key] for one in ranked if one.place.key in memos]
 
     async def finish(self, memos: Sequence[Memo]) -> tuple[Memo, ...]:
         """With ranks, and with neighbours where they were asked for."""
@@ -77,18 +80,6 @@ class Checks:
             )
             for name, (session, seq) in spots.items()
         }
-
-
-def timely(moments: Moments, occurred_at: datetime | None, recorded_at: datetime) -> bool:
-    """Whether something may answer a question of these moments. What has no time of its own counts as said when it was
-    recorded, except in a period: there it is left out."""
-    within = (moments.since is None and moments.until is None) or (
-        occurred_at is not None
-        and (moments.since is None or occurred_at >= moments.since)
-        and (moments.until is None or occurred_at < moments.until)
-    )
-    then = moments.as_of is None or (occurred_at or recorded_at) <= moments.as_of
-    return within and then and (moments.as_known_at is None or recorded_at <= moments.as_known_at)
 
 
 def _message(one: Ranked, found: Recollection) -> Memo:

@@ -169,7 +169,9 @@ def test_what_cannot_be_is_refused(client: httpx.Client, user: str) -> None:
     refused(client, user, 422, "filter.unknown_operator", filter={"like": ["a", "b"]})
     refused(client, user, 422, "request.invalid_body", types=["rumour"])
     refused(client, user, 422, "request.invalid_body", time={"as_of": "2026-05-01T00:00:00"})
-    refused(client, user, 504, "deadline.exceeded", min_offset=10**12)
+    body = {"query": "Leeds", "user_id": user, "min_offset": 10**12}
+    late = client.post("/v1/memories:search", json=body, headers={"X-Mnemic-Timeout-Ms": "50"})
+    problem(late, 504, "deadline.exceeded")
 
 
 def test_types_that_hold_nothing_answer_nothing(client: httpx.Client, user: str) -> None:
@@ -207,3 +209,26 @@ def test_metadata_filters_before_the_top_is_taken(client: httpx.Client) -> None:
     ]
     remember(client, user, *said)
     assert found(client, user, "harbour note", k=1, filter={"eq": ["topic", "boats"]}) == ["f7"]
+
+
+def test_a_summary_is_recalled_with_the_messages_it_rests_on(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    said = [
+        {"id": f"s{place}", "role": "user", "speaker": "Bo", "content": text, "occurred_at": f"2026-05-01T09:{place:02}:00Z"}
+        for place, text in enumerate(
+            f"We decided to hang lantern {number} over pier {number} for the harbour fair." for number in range(20)
+        )
+    ]
+    remember(client, user, *said)
+    made(client.post("/v1/sessions/chat:compress", json={"user_id": user, "tokens_max": 200}))
+    # Sent again it is written down already; the offset is that of all that was written so far, the summary included.
+    head = made(client.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": said[:1]}))["offset"]
+    answer = recall(client, user, "lantern over the pier", types=["summary"], min_offset=head)
+    assert answer["results"]
+    for one in answer["results"]:
+        assert (one["type"], one["session_id"], one["id"][:4]) == ("summary", "chat", "sum_")
+        assert {source["id"] for source in one["sources"]} <= {message["id"] for message in said}
+        assert one["sources"]
+    assert found(client, user, "lantern", types=["summary"], time={"as_of": "2026-04-01T00:00:00Z"}) == []
+    both = recall(client, user, "lantern over the pier", k=50)["results"]
+    assert {one["type"] for one in both} == {"message", "summary"}
