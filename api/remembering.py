@@ -10,6 +10,8 @@ from engines.port import SearchEngine
 from inference.port import Embedder, TextModel, TokenCounter
 from memory.compression import Compression
 from memory.compressor import Compressor
+from memory.fact_learning import FactDependent, FactLearner
+from memory.facts import Facts
 from memory.recall import Recall
 from memory.recall_scoring import Weights
 from memory.removal import Removal
@@ -59,7 +61,7 @@ def make_remembering(means: Means) -> Remembering:
             progress=progress,
             limits=means.limits,
             clock=clock,
-            learners=(compressor,),
+            learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
         ),
         recall=Recall(
             db=db,
@@ -70,7 +72,15 @@ def make_remembering(means: Means) -> Remembering:
             weights=means.recall,
             clock=means.clock,
         ),
-        removal=Removal(db=db, embedder=embedder, counter=counter, progress=progress, clock=clock, dependents=(compressor,)),
+        facts=Facts(db=db, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
+        removal=Removal(
+            db=db,
+            embedder=embedder,
+            counter=counter,
+            progress=progress,
+            clock=clock,
+            dependents=(compressor, FactDependent(clock)),
+        ),
         compression=compression,
         work={"compressor": compressor.run},
     )

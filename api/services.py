@@ -17,6 +17,7 @@ from indexing.feed import Feed
 from indexing.projection import Projector
 from indexing.service import Indexing
 from memory.compression import Compression
+from memory.facts import Facts
 from memory.recall import Recall
 from memory.removal import Removal
 from memory.service import Memory
@@ -33,6 +34,7 @@ class Remembering:
 
     memory: Memory
     recall: Recall
+    facts: Facts
     removal: Removal
     compression: Compression
     work: Mapping[str, Callable[[], Awaitable[None]]]

@@ -1,9 +1,11 @@
 """The faults of the memory room. Each names the thing, the value, the limit and the way out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from core.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable
 from core.ids import SessionId
+from storage.fact_records import fact_id
 
 
 def no_such_session(session: SessionId) -> NotFound:
@@ -120,6 +122,40 @@ def check_tokens_max(tokens_max: int, limit: int) -> None:
     if not 1 <= tokens_max <= limit:
         what = f"is {tokens_max}; it must be 1 to {limit}"
         raise Invalid("memory.invalid_tokens_max", f"tokens_max {what}", errors=(_at("/tokens_max", what),))
+
+
+def no_such_fact(fact: str) -> NotFound:
+    return NotFound("memory.no_such_fact", f"there is no fact {fact[:80]!r} of this user")
+
+
+def fact_moved(fact: str) -> Conflict:
+    return Conflict("memory.fact_moved", f"fact {fact!r} was changed by somebody else meanwhile; read it again first")
+
+
+def fact_conflicts(text: str, related: Sequence[int]) -> Conflict:
+    named = ", ".join(fact_id(row) for row in related)
+    return Conflict(
+        "memory.fact_conflicts",
+        f"{text[:200]!r} contradicts what is known ({named}), and on_conflict is reject: nothing was written. "
+        "Send auto to let the gate decide, or add to keep both.",
+    )
+
+
+def invalid_fact(pointer: str, detail: str) -> Invalid:
+    return Invalid("memory.invalid_fact", f"{pointer.removeprefix('/')} {detail}", errors=(_at(pointer, detail),))
+
+
+def fact_not_active(fact: str, status: str, ended_by: str | None) -> Conflict:
+    by = f" by {ended_by}; supersede that one instead" if ended_by else "; only an active or challenged fact can be superseded"
+    return Conflict("memory.fact_not_active", f"fact {fact!r} is {status}{by}")
+
+
+def fact_not_restorable(fact: str, status: str) -> Conflict:
+    return Conflict(
+        "memory.fact_not_restorable",
+        f"fact {fact!r} is {status}; only a rejected or expired fact can be restored. What a later one ended comes back when "
+        "that one is rejected or deleted.",
+    )
 
 
 def _at(pointer: str, detail: str) -> FieldError:

@@ -28,6 +28,8 @@ _PLAYED = re.compile(
     re.IGNORECASE,
 )
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>).*$", re.DOTALL | re.MULTILINE)
+# What the context call served stands in a fence (retrieval/fencing.py): repeated in a message, it is nobody's word.
+_SERVED = re.compile(r"<<<data (?P<fence>\d{15})\n.*?(?:(?P=fence) data>>>|\Z)", re.DOTALL)
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|(?<!\w)'[^'\n]{2,400}'(?!\w)")
 _SUPPOSED = re.compile(
     r"\b(?:if|unless|suppose|imagine|pretend|hypothetically|what if|let's say|as though|wish|would|could|should|might|maybe"
@@ -73,8 +75,10 @@ def extract(said: Said) -> tuple[Statement, ...]:
 
 
 def _readable(text: str) -> str:
-    """The text with code and block quotations blanked out, every character in its place."""
-    return _CODE.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    """The text with code, block quotations and served context blanked out, every character in its place."""
+    for unread in (_SERVED, _CODE):
+        text = unread.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    return text
 
 
 def _statements(said: Said, text: str) -> Iterator[Statement]:
