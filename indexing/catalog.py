@@ -69,7 +69,10 @@ class Catalog:
                 await self._make_index(tx, name, definition)
             else:
                 await self._change_index(tx, current, definition)
-        return await self.index(caller, name), current is None
+        found = await self.index(caller, name)
+        if current is not None and found.generation != current.generation:
+            await self._projector.drop(current)
+        return found, current is None
 
     async def index(self, caller: Caller, name: IndexName) -> IndexRecord:
         caller.require(Grant.READ)

@@ -4,6 +4,7 @@ Projection is by state, not by event (indexing/folding.py): applying a change tw
 """
 
 import asyncio
+import dataclasses
 from dataclasses import dataclass
 
 from core.clock import Clock
@@ -118,11 +119,13 @@ class Projector:
                 await changes.note_watermark(tx, self._engine_id, offset, self._clock.now())
 
     async def drop(self, index: IndexRecord) -> None:
-        """Takes a deleted index out of the engine. Its later changes are passed over."""
+        """Takes a generation of an index out of the engine: a deleted index, or one that began anew. Later changes of a deleted
+        index are passed over."""
         progress = await self._progress(index.tenant)
         async with progress.lock:
             collection = Collection.of_index(index)
-            progress.dirty.pop(index.id, None)
+            if progress.dirty.get(index.id) == collection:
+                del progress.dirty[index.id]
             await self._engine.drop(collection)
 
     async def _round(self) -> bool:
@@ -192,6 +195,7 @@ class Projector:
             live = [index for index in await indexes.all_of(tx) if not index.deleting]
         start = head
         for index in live:
+            await self._drop_earlier(index)
             at, last = await self._state(index)
             if last is None:
                 await self._engine.drop(Collection.of_index(index))
@@ -208,6 +212,12 @@ class Projector:
         progress.indexed = start
         self._release(tenant, start)
         return self._tenants.setdefault(tenant, progress)
+
+    async def _drop_earlier(self, index: IndexRecord) -> None:
+        """What a process that was killed, or another one's change of the index, left of the generation before."""
+        if index.generation > 1:
+            before = dataclasses.replace(index, generation=index.generation - 1)
+            await self._engine.drop(Collection.of_index(before))
 
     async def _state(self, index: IndexRecord) -> tuple[int, Change | None]:
         """How far the collection durably is in *this* history (0: nowhere), and the index's last change."""

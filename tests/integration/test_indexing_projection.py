@@ -11,9 +11,10 @@ from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from core.ids import IndexName, TenantId
+from core.profile import IndexProfile
 from engines.port import Collection, Watermark
 from indexing.parsing.pool import ParserPool
-from indexing.types import Wait
+from indexing.types import IndexDefinition, Wait
 from inference.onnx.embedder import OnnxEmbedder
 from storage import indexes, tenants
 from storage.records import IndexRecord
@@ -86,6 +87,41 @@ async def test_a_restart_finds_everything_where_it_was(machine: Machine) -> None
     async with machine.up() as stack:
         assert stack.projector.indexed(TENANT) == await stack.head() == 2
         assert await everything(stack) == {"parking", "canteen"}
+
+
+async def emptied_and_changed(stack: Stack) -> Path:
+    """Changes the language of the emptied handbook; the folder of its collection before that."""
+    for document in ("parking", "canteen"):
+        await stack.delete(document)
+    await stack.search(PARKING)
+    folder = stack.folder / "engine" / "collections" / Collection.of_index(await record(stack)).path
+    assert folder.exists()
+    german = IndexProfile(language="german", range_fields={"year": "number"})
+    await stack.catalog.put_index(stack.admin(), HANDBOOK, IndexDefinition(profile=german))
+    return folder
+
+
+async def test_a_changed_profile_leaves_nothing_of_the_collection_before_it(machine: Machine) -> None:
+    await first_two(machine)
+    async with machine.up() as stack:
+        folder = await emptied_and_changed(stack)
+        assert not folder.exists()
+        await stack.put("visitors", VISITORS)
+        await stack.projector.flush()
+    async with machine.up() as stack:
+        assert await everything(stack) == {"visitors"}
+        assert (await rows(stack), [path.name for path in folder.parent.iterdir()]) == (1, ["2"])
+
+
+async def test_a_collection_that_a_killed_service_left_behind_goes_at_the_next_start(machine: Machine) -> None:
+    await first_two(machine)
+    machine.keep("engine", as_="before")
+    async with machine.up() as stack:
+        folder = await emptied_and_changed(stack)
+    machine.restore("engine", from_="before")
+    assert folder.exists()
+    async with machine.up():
+        assert not folder.exists()
 
 
 async def test_what_was_committed_and_not_projected_is_caught_up_at_the_start(machine: Machine) -> None:
