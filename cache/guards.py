@@ -1,17 +1,20 @@
 """What tells two questions apart that an embedding cannot: pure comparisons of two texts. A *veto* forbids a hit whatever the
-score, for the classes that are near-certain (numbers, dates, units, quoted strings, negation parity, order). Everything else
-is a *feature* of cache/acceptance.py, to be weighed and not obeyed: as vetoes they would refuse many good paraphrases.
+score, for the classes that are near-certain (numbers, dates, units, quoted strings, negation parity, order, and one word in
+another's place: its opposite, or another name). Everything else is a *feature* of cache/acceptance.py, to be weighed and not
+obeyed: as vetoes they would refuse many good paraphrases.
 """
 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cache.lexicon import (
     ADVERBS,
+    COORDINATORS,
+    LINKERS,
     MONTH_LEADS,
     MONTHS,
     MONTHS_AMBIGUOUS,
@@ -40,9 +43,11 @@ _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _GLUED = re.compile(r"(\d)([^\W\d_]+)")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _RATE = re.compile(r"\b(m|k)(?:iles?|ilomet(?:er|re)s?|ms?)(?: (?:per|an) hour|/h)\b", re.IGNORECASE)
+_DEGREES = re.compile(r"°\s?([CF])\b")
 _SUFFIXES = ("ations", "ation", "ings", "ing", "ied", "ies", "ed", "es", "s", "ly", "er", "e")
 _OPPOSITE = frozenset(OPPOSITES) | frozenset((right, left) for left, right in OPPOSITES)
 _OPPOSED = frozenset(word for pair in OPPOSITES for word in pair)
+_NO_NAMES = STOP | {"i"} | frozenset(MONTHS) | frozenset(WEEKDAYS)
 _DIRECTED = frozenset({"from", "to", "into", "than", "before", "after"})
 
 
@@ -63,7 +68,9 @@ class Marks:
     names: frozenset[str]
     quantifiers: frozenset[str]
     directions: frozenset[tuple[str, str]]
-    by_agent: bool
+    linked: tuple[tuple[str, str], ...]
+    figures: tuple[str, ...]
+    coordinated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +91,16 @@ class Comparison:
 def read(text: str) -> Marks:
     """The marks of a question."""
     seen = _RATE.sub(r"\1ph", unicodedata.normalize("NFKC", text[:TEXT_CHARACTERS_MAX]))
+    seen = _DEGREES.sub(lambda found: " celsius" if found[1] == "C" else " fahrenheit", seen)
     quoted = frozenset(_fold(next(filter(None, found))) for found in _QUOTED.findall(seen))
     raw = _WORD.findall(_GLUED.sub(r"\1 \2", seen.replace("\u2019", "'")))
     words = [word.lower() for word in raw]
     units, loose = _units(words)
     content = tuple(stem for word in words if (stem := _content(word)))
     order = tuple(_content(word) for word in words if _content(word) and _has_place(word))
+    figures = tuple(_numbers(seen, words))
     return Marks(
-        numbers=frozenset(_numbers(seen, words)),
+        numbers=frozenset(figures),
         dates=frozenset(_dates(raw, words)),
         units=units,
         units_loose=loose,
@@ -103,15 +112,17 @@ def read(text: str) -> Marks:
         words=frozenset(words),
         names=frozenset(_names(raw)),
         quantifiers=frozenset(QUANTIFIERS[word] for word in words if word in QUANTIFIERS),
-        directions=frozenset(_directions(words)),
-        by_agent="by" in words,
+        directions=frozenset(_ends(words, _DIRECTED)),
+        linked=tuple(sorted(_ends(words, LINKERS))),
+        figures=figures,
+        coordinated=not COORDINATORS.isdisjoint(words) or "&" in seen,
     )
 
 
 def compare(one: Marks, other: Marks) -> Comparison:
     """Whether something forbids that one answer serves both, and how much speaks against it. Symmetric."""
     overlap = _overlap(one.content, other.content)
-    reordered = _reordered(one, other)
+    reordered, opposed = _reordered(one, other), _opposed(one.words, other.words)
     checks = (
         ("numbers", _conflict(one.numbers, other.numbers)),
         ("dates", _dates_conflict(one.dates, other.dates)),
@@ -119,6 +130,8 @@ def compare(one: Marks, other: Marks) -> Comparison:
         ("quoted", bool(one.quoted and other.quoted) and one.quoted != other.quoted),
         ("negation", one.negated != other.negated and overlap >= NEGATION_OVERLAP_MIN),
         ("order", reordered),
+        ("opposites", opposed and _only_opposites_differ(one, other)),
+        ("names", _one_name_differs(one, other)),
     )
     sided = sum(
         bool(left) != bool(right)
@@ -132,7 +145,7 @@ def compare(one: Marks, other: Marks) -> Comparison:
     return Comparison(
         vetoes=tuple(name for name, forbids in checks if forbids),
         overlap=overlap,
-        opposites=float(_opposed(one.words, other.words)),
+        opposites=float(opposed),
         quantifiers=float(_conflict(one.quantifiers, other.quantifiers)),
         names=_names_differ(one, other),
         one_sided=min(1.0, sided / 2),
@@ -205,30 +218,35 @@ def _negates(word: str) -> bool:
 def _names(raw: Sequence[str]) -> Iterable[str]:
     """Words with a capital that no sentence begins with."""
     for place, word in enumerate(raw):
-        if place > 0 and word[0].isupper() and word.lower() not in STOP and word != "I" and not word.startswith("I'"):
+        if place > 0 and word[0].isupper() and word.lower() not in _NO_NAMES and not word.startswith("I'"):
             yield _stem(word.lower().removesuffix("'s"))
 
 
-def _directions(words: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """(preposition, the content word that it points to)."""
+def _ends(words: Sequence[str], kinds: Container[str]) -> Iterable[tuple[str, str]]:
+    """(preposition of these, the content word that it points to; empty when none is near)."""
     for place, word in enumerate(words):
-        if word in _DIRECTED:
-            target = next((_content(near) for near in words[place + 1 : place + 4] if _content(near)), "")
-            if target:
-                yield word, target
+        if word in kinds:
+            yield word, next((_content(near) for near in words[place + 1 : place + 4] if _content(near)), "")
 
 
 def _reordered(one: Marks, other: Marks) -> bool:
     """The same words in another order, so that who does what to whom is turned round.
 
-    Swapped ends of a direction (`from a to b`), or one bag of content words whose order is no rotation: a clause put in front
-    rotates, and so it may. A passive names its agent with `by` and turns the order without turning the meaning.
+    Swapped ends of a direction (`from a to b`), or one bag of content words, held together by the same prepositions, whose
+    order is no rotation: a clause put in front rotates, and so it may. `a and b` is `b and a`, and a phrase may move with its
+    preposition. A passive names its agent with `by` and turns the order without turning the meaning.
     """
-    if one.by_agent != other.by_agent or sorted(one.content) != sorted(other.content):
+    if sorted(one.content) != sorted(other.content):
         return False
-    if one.directions and other.directions:
-        return {target for _, target in one.directions - other.directions} != set() and _ends_differ(one, other)
-    return one.order != other.order and not _rotated(one.order, other.order)
+    if one.directions - other.directions and other.directions - one.directions and _ends_differ(one, other):
+        return True
+    if one.coordinated or other.coordinated or [kind for kind, _ in one.linked] != [kind for kind, _ in other.linked]:
+        return False
+    if one.figures != other.figures and sorted(one.figures) == sorted(other.figures):
+        return True
+    moved = {end for _, end in set(one.linked) & set(other.linked)}
+    left, right = (tuple(word for word in these.order if word not in moved) for these in (one, other))
+    return left != right and not _rotated(left, right)
 
 
 def _ends_differ(one: Marks, other: Marks) -> bool:
@@ -247,6 +265,21 @@ def _opposed(one: frozenset[str], other: frozenset[str]) -> bool:
     """Some word of one has its opposite in the other, which lacks the word itself."""
     left, right = (one - other) & _OPPOSED, (other - one) & _OPPOSED
     return any((a, b) in _OPPOSITE for a in left for b in right)
+
+
+def _only_opposites_differ(one: Marks, other: Marks) -> bool:
+    """`enable x`, `disable x`: nothing else tells the two apart."""
+    left, right = one.words - other.words, other.words - one.words
+    swapped = {word for pair in _OPPOSITE for word in pair if pair[0] in left and pair[1] in right}
+    rest = ({_content(word) for word in words - swapped} - {""} for words in (left, right))
+    return not set.symmetric_difference(*rest)
+
+
+def _one_name_differs(one: Marks, other: Marks) -> bool:
+    """`the mayor of Lyon`, `the mayor of Nantes`: one word in the place of another, names both."""
+    left, right = Counter(one.content), Counter(other.content)
+    gone, come = left - right, right - left
+    return gone.total() == come.total() == 1 and set(gone) <= one.names and set(come) <= other.names
 
 
 def _names_differ(one: Marks, other: Marks) -> float:

@@ -132,6 +132,14 @@ about again also any some just please tell give show want need know let get got 
 """
 STOP = frozenset(_PLAIN.split())
 
+# Prepositions: what follows one stays with it wherever the phrase goes.
+LINKERS = frozenset(
+    {"of", "in", "on", "at", "to", "from", "for", "with", "about", "into", "onto", "over", "under", "by", "between", "against"}
+    | {"without", "through", "during", "as", "than", "via", "per", "before", "after", "minus", "above", "below"}
+)
+# The two sides of one of these may be swapped.
+COORDINATORS = frozenset({"and", "or", "vs", "versus", "between"})
+
 # Words that stand anywhere in a sentence without changing who does what.
 ADVERBS = frozenset(
     {"already", "still", "now", "today", "currently", "really", "ever", "always", "often", "possible", "best", "way"}
@@ -148,7 +156,11 @@ OPPOSITES: tuple[tuple[str, str], ...] = tuple(
     connect disconnect, oldest youngest, old new, young old, leave enter, open close, internal external, hide show
     withdraw deposit, left right, win lose, won lost, minimum maximum, min max, send receive, sent received, upload download
     install uninstall, allow block, accept reject, accept decline, pass fail, success failure, above below, more less
-    most least, more fewer, top bottom, first last, first final, early late, in out, on off, push pull, lend borrow
+    most least, more fewer, top bottom, first last, first final, advantages disadvantages
+    departures arrivals, up over, this next, this last, will did, will has, daily weekly, daily monthly, daily yearly, daily annual
+    weekly monthly, weekly yearly, weekly annual, monthly yearly, monthly annual, monthly quarterly, quarterly yearly
+    quarterly annual, once twice, full limited, complete limited, full partial, complete partial
+    early late, in out, on off, push pull, lend borrow
     attach detach, input output, inside outside, positive negative, true false, male female, buyer seller, past upcoming
     past future, former present, previous current, previous next, old current, last next, yesterday tomorrow, yesterday today
     today tomorrow, morning evening, morning night, already still, until since, until from, from to, originally now

@@ -46,7 +46,7 @@ def test_neighbours_that_disagree_lower_the_score() -> None:
 
 
 def test_an_opposite_lowers_the_score_and_a_number_is_a_veto() -> None:
-    one = choose(read("enable 2 alerts"), [near(1, 0.95, 1, "disable 2 alerts")])
+    one = choose(read("enable 2 alerts"), [near(1, 0.95, 1, "disable 2 of the red alerts")])
     same = choose(read("enable 2 alerts"), [near(1, 0.95, 1, "enable 2 alerts please")])
     other = choose(read("enable 2 alerts"), [near(1, 0.95, 1, "enable 3 alerts")])
     assert one is not None

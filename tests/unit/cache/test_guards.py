@@ -31,6 +31,12 @@ def vetoes(one: str, other: str) -> tuple[str, ...]:
         ("from Rome to Cairo", "from Cairo to Rome", "order"),
         ("Did Sony sue Apple?", "Did Apple sue Sony?", "order"),
         ("is tea better than coffee", "is coffee better than tea", "order"),
+        ("What is 8 minus 3?", "What is 3 minus 8?", "order"),
+        ("Do cats chase young dogs?", "Do dogs chase young cats?", "order"),
+        ("How do I lock the screen?", "How can I unlock my screen?", "opposites"),
+        ("Is the bill monthly?", "Is the bill yearly?", "opposites"),
+        ("Who governs Ohio?", "Who governs Utah?", "names"),
+        ("How do I call Ann Lee?", "How can I call Eva Lee?", "names"),
     ],
 )
 def test_a_near_certain_difference_is_a_veto(one: str, other: str, veto: str) -> None:
@@ -51,6 +57,12 @@ def test_a_near_certain_difference_is_a_veto(one: str, other: str, veto: str) ->
         ("Are students graded by teachers?", "Do teachers grade students?"),
         ("My card has not come after 2 weeks", "My card has not come"),
         ("", "anything"),
+        ("How do tea and coffee differ?", "How do coffee and tea differ?"),
+        ("Which is the best editor in Rust for writing SQL?", "Which is the best editor for writing SQL in Rust?"),
+        ("Who is on the board of Acme?", "Who is on Acme's board?"),
+        ("What do I do to go from Rome to Cairo?", "How do I go from Rome to Cairo?"),
+        ("180 °C is right", "180 Celsius is right"),
+        ("How do I close the window and open the door?", "How do I open the door?"),
     ],
 )
 def test_a_paraphrase_is_none(one: str, other: str) -> None:
