@@ -157,9 +157,9 @@ OPPOSITES: tuple[tuple[str, str], ...] = tuple(
     withdraw deposit, left right, win lose, won lost, minimum maximum, min max, send receive, sent received, upload download
     install uninstall, allow block, accept reject, accept decline, pass fail, success failure, above below, more less
     most least, more fewer, top bottom, first last, first final, advantages disadvantages
-    departures arrivals, up over, this next, this last, will did, will has, daily weekly, daily monthly, daily yearly, daily annual
-    weekly monthly, weekly yearly, weekly annual, monthly yearly, monthly annual, monthly quarterly, quarterly yearly
-    quarterly annual, once twice, full limited, complete limited, full partial, complete partial
+    departures arrivals, up over, this next, this last, will did, will has, daily weekly, daily monthly, daily yearly
+    daily annual, weekly monthly, weekly yearly, weekly annual, monthly yearly, monthly annual, monthly quarterly
+    quarterly yearly, quarterly annual, once twice, full limited, complete limited, full partial, complete partial
     early late, in out, on off, push pull, lend borrow
     attach detach, input output, inside outside, positive negative, true false, male female, buyer seller, past upcoming
     past future, former present, previous current, previous next, old current, last next, yesterday tomorrow, yesterday today
