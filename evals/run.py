@@ -1,5 +1,5 @@
-"""`make evals`: search quality on the development sets, or with `memory` first, recall on the development conversations. A
-shim: works from any folder, uninstalled."""
+"""`make evals`: search quality on the development sets; with `memory` first, recall on the development conversations; with
+`cache` first, what the cache serves and how much of it is wrong. A shim: works from any folder, uninstalled."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,10 @@ if __name__ == "__main__":
         from evals.memory import main as of_memory
 
         sys.exit(of_memory(sys.argv[2:]))
+    if sys.argv[1:2] == ["cache"]:
+        from evals.cache_streams import main as of_cache
+
+        sys.exit(of_cache(sys.argv[2:]))
     from evals.quality import main
 
     sys.exit(main())

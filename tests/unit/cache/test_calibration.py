@@ -60,6 +60,13 @@ def test_a_rate_that_the_data_cannot_reach_serves_nothing() -> None:
     assert (point.threshold, point.wrong_rate_upper) == (None, 1.0)
 
 
+def test_a_threshold_that_was_picked_out_of_many_must_hold_at_more_than_what_is_told() -> None:
+    right = [Label(score=0.9, wrong=False) for _ in range(350)]
+    enough = [Label(score=0.9, wrong=False) for _ in range(420)]
+    assert operating_point(right, [0.9], 0.01).threshold is None
+    assert operating_point(enough, [0.9], 0.01).threshold == 0.9
+
+
 def test_a_lower_rate_never_serves_more() -> None:
     labels = labelled(3_000, wrong_below=0.3, noise=0.005)
     scores = [one.score for one in labels]
