@@ -19,8 +19,8 @@ SCORES_KEPT = 12_000
 LABELS_MIN = 60
 STRETCHES = 20
 STEPS = 80  # thresholds that are tried, from the highest score down
-# A threshold is looked for at many scores and again after every hundred labels. The best of many looks is better than it will
-# prove: so it has to hold at more than the confidence that is told (evals/cache_streams.py: at 0.95 two of 18 streams broke 0.01).
+# A threshold is looked for at many scores, again and again. The best of many looks is better than it will prove: so it has to
+# hold at more than the confidence that is told (evals/cache_streams.py: at 0.95 two of 18 streams broke their bound of 0.01).
 LOOKS_CONFIDENCE = 0.98
 QUARANTINE_AFTER = 2  # audited false hits of one entry
 

@@ -271,8 +271,7 @@ def _only_opposites_differ(one: Marks, other: Marks) -> bool:
     """`enable x`, `disable x`: nothing else tells the two apart."""
     left, right = one.words - other.words, other.words - one.words
     swapped = {word for pair in _OPPOSITE for word in pair if pair[0] in left and pair[1] in right}
-    rest = ({_content(word) for word in words - swapped} - {""} for words in (left, right))
-    return not set.symmetric_difference(*rest)
+    return not ({_content(word) for word in left - swapped} ^ {_content(word) for word in right - swapped}) - {""}
 
 
 def _one_name_differs(one: Marks, other: Marks) -> bool:
