@@ -156,7 +156,7 @@ def compare(one: Marks, other: Marks) -> Comparison:
 
 def _has_place(word: str) -> bool:
     """Whether its place among the others carries meaning: that of a date or of an adverb does not."""
-    return not (word[0].isdigit() or word in MONTHS or word in WEEKDAYS or word in ADVERBS)
+    return not (word[0].isdigit() or word in NUMBER_WORDS or word in MONTHS or word in WEEKDAYS or word in ADVERBS)
 
 
 def _conflict(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -240,13 +240,16 @@ def _reordered(one: Marks, other: Marks) -> bool:
         return False
     if one.directions - other.directions and other.directions - one.directions and _ends_differ(one, other):
         return True
-    if one.coordinated or other.coordinated or [kind for kind, _ in one.linked] != [kind for kind, _ in other.linked]:
+    if [kind for kind, _ in one.linked] != [kind for kind, _ in other.linked]:
         return False
-    if one.figures != other.figures and sorted(one.figures) == sorted(other.figures):
+    coordinated = one.coordinated and other.coordinated
+    if not coordinated and one.figures != other.figures and sorted(one.figures) == sorted(other.figures):
         return True
     moved = {end for _, end in set(one.linked) & set(other.linked)}
     left, right = (tuple(word for word in these.order if word not in moved) for these in (one, other))
-    return left != right and not _rotated(left, right)
+    if left == right or sorted(left) != sorted(right) or _rotated(left, right):
+        return False
+    return not (coordinated and _rotated(*_middles(left, right)))
 
 
 def _ends_differ(one: Marks, other: Marks) -> bool:
@@ -255,6 +258,13 @@ def _ends_differ(one: Marks, other: Marks) -> bool:
         {end for of, end in one.directions if of == kind} != {end for of, end in other.directions if of == kind}
         for kind in kinds
     )
+
+
+def _middles(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Both without what they begin and end with alike. Of equal length, and different."""
+    first = next(place for place, (left, right) in enumerate(zip(one, other, strict=True)) if left != right)
+    behind = next(place for place, (left, right) in enumerate(zip(one[::-1], other[::-1], strict=True)) if left != right)
+    return one[first : len(one) - behind], other[first : len(other) - behind]
 
 
 def _rotated(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
