@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.auth import Auth
 from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine, make_text_model
+from api.caching import caching
 from api.contexts import sources_of
 from api.data_folder import DataFolder
 from api.keys import Keys
@@ -144,6 +145,8 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
     )
     keys = Keys(database, clock)
     retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
+    room = caching(database=database, embedder=backends.embedder, retrieval=retrieval, progress=projector, clock=clock)
+    cached, cache_work = await stack.enter_async_context(room)
     services = Services(
         database=database,
         catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),
@@ -160,6 +163,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             secret=hmac.digest(foundation.operator_key.encode(), b"mnemic: fences of contexts", "sha256"),
         ),
         remembering=remembering,
+        caching=cached,
         projector=projector,
         feed=Feed(db=database, progress=projector),
         keys=keys,
@@ -169,7 +173,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         clock=clock,
         spool=foundation.folder.spool(),
     )
-    return services, Workers({**ingestion.work, **remembering.work, "projector": projector.run}, clock)
+    return services, Workers({**ingestion.work, **remembering.work, **cache_work, "projector": projector.run}, clock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from api.auth import Auth
 from api.keys import Keys
+from cache.importing import Importing
+from cache.service import Cache
+from cache.upkeep import Upkeep
 from core.clock import Clock
 from core.errors import Unavailable
 from core.ids import TenantId
@@ -41,6 +44,15 @@ class Remembering:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caching:
+    """The services of the cache room, made by api/caching.py."""
+
+    cache: Cache
+    upkeep: Upkeep
+    importing: Importing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything a request may need. `spool` is where uploads wait until the indexing room has taken them."""
 
@@ -50,6 +62,7 @@ class Services:
     retrieval: Retrieval
     contexts: Contexts
     remembering: Remembering
+    caching: Caching
     projector: Projector
     feed: Feed
     keys: Keys

@@ -103,5 +103,10 @@ def choose(question: Marks, neighbours: Sequence[Neighbour]) -> Candidate | None
 
 def score(candidate: Candidate, weights: Weights) -> float:
     """In (0, 1), higher is better. It orders candidates; that it were a probability is not claimed."""
-    total = weights.intercept + sum(w * x for w, x in zip(weights.values, candidate.features, strict=True))
+    return score_of(candidate.features, weights)
+
+
+def score_of(features: Sequence[float], weights: Weights) -> float:
+    """The score of features, in the order of FEATURES."""
+    total = weights.intercept + sum(w * x for w, x in zip(weights.values, features, strict=True))
     return 1 / (1 + math.exp(-max(-60.0, min(60.0, total))))

@@ -21,6 +21,7 @@ ITEMS = Counter("mnemic_job_items_total", "Job items finished", ["outcome"])
 QUEUED_ITEMS = Gauge("mnemic_job_items_queued", "Job items waiting")
 QUEUE_AGE_SECONDS = Gauge("mnemic_job_queue_age_seconds", "Age of the oldest waiting job item")
 PROJECTION_LAG = Gauge("mnemic_projection_lag_changes", "Changes committed and not yet searchable", ["tenant"])
+CACHE_LOOKUPS = Counter("mnemic_cache_lookups_total", "Cache lookups", ["tier", "status", "reason"])
 DEGRADED = Counter("mnemic_degraded_total", "Answers that said they were degraded", ["what"])
 
 

@@ -36,7 +36,7 @@ cache_entries = table(
     Column("text_digest", LargeBinary, nullable=False),  # of the folded question alone
     Column("query", Text, nullable=False),
     Column("response", JSON, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("model", Text, nullable=False),
     Column("vector_sha256", LargeBinary),  # None where the model was down: the exact tiers serve it
     Column("group_id", BigInteger),  # None is a group of its own, named by its id

@@ -70,6 +70,7 @@ messages = table(
     Column("tokens", Integer, nullable=False),
     Column("metadata", JSON, nullable=False),
     Column("rows", Integer, nullable=False),  # how many searchable rows it has, or ever had: what a retraction takes out
+    Column("revision", Integer, nullable=False, server_default=text("1")),  # moves when its words are blacked out
     UniqueConstraint("tenant", "session_id", "seq", name="messages_by_seq"),
     UniqueConstraint("tenant", "session_id", "client_id", name="messages_by_client_id"),
     Index("messages_by_owner", "tenant", "owner", "id"),

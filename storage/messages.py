@@ -126,7 +126,7 @@ async def rewrite(
     """Another text in the place of a message's own: a redaction. Its times and mentions are found anew by who asks."""
     values = {"content": content, "tokens": tokens, "rows": max(rows, message.rows), "flags": list(flags)}
     mine = (messages.c.tenant == tx.tenant, messages.c.id == message.row_id)
-    await tx.execute(update(messages).where(*mine).values(values))
+    await tx.execute(update(messages).where(*mine).values(revision=messages.c.revision + 1, **values))
     await _forget_findings(tx, [message.row_id])
 
 

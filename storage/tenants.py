@@ -35,3 +35,8 @@ async def head(tx: Transaction) -> int:
     """The offset of the tenant's last committed change, 0 before the first."""
     statement = select(tenant_heads.c.head).where(tenant_heads.c.tenant == tx.tenant)
     return (await tx.execute(statement)).scalar_one_or_none() or 0
+
+
+async def every(tx: Transaction) -> tuple[TenantId, ...]:
+    """All tenants (a system read)."""
+    return tuple(TenantId(name) for name in (await tx.execute(select(tenants.c.tenant))).scalars())

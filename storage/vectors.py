@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import delete, select
 
+from storage.cache_tables import cache_entries
 from storage.database import Transaction
 from storage.memory_tables import memory_rows
 from storage.statements import ROWS_PER_STATEMENT, upsert
@@ -65,9 +66,14 @@ async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
     remembered = select(memory_rows.c.key).where(
         memory_rows.c.tenant == vectors.c.tenant, memory_rows.c.vector_sha256 == vectors.c.text_sha256
     )
+    cached = select(cache_entries.c.id).where(
+        cache_entries.c.tenant == vectors.c.tenant, cache_entries.c.vector_sha256 == vectors.c.text_sha256
+    )
     unused = (
         select(vectors.c.model, vectors.c.text_sha256)
-        .where(vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists(), ~remembered.exists())
+        .where(
+            vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists(), ~remembered.exists(), ~cached.exists()
+        )
         .limit(limit)
     )
     gone = 0

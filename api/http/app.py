@@ -16,7 +16,20 @@ from api.http.endpoint import Concurrent, endpoint
 from api.http.exchange import Observed, exchange_of
 from api.http.openapi import make_openapi
 from api.http.operation import AnyOperation, OpenPage
-from api.http.routes import changes, context, documents, indexes, jobs, keys, memories, recall, search, sessions, summaries
+from api.http.routes import (
+    cache,
+    changes,
+    context,
+    documents,
+    indexes,
+    jobs,
+    keys,
+    memories,
+    recall,
+    search,
+    sessions,
+    summaries,
+)
 from api.http.routes.pages import PAGES
 from api.services import Runtime
 from core.clock import Clock
@@ -27,6 +40,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *search.OPERATIONS,
     *summaries.OPERATIONS,
     *context.OPERATIONS,
+    *cache.OPERATIONS,
     *sessions.OPERATIONS,
     *recall.OPERATIONS,
     *memories.OPERATIONS,

@@ -261,6 +261,7 @@ def _messages() -> None:
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False, server_default=sa.text("1")),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("tenant", "session_id", "client_id", name="messages_by_client_id"),
         sa.UniqueConstraint("tenant", "session_id", "seq", name="messages_by_seq"),

@@ -42,6 +42,7 @@ def upgrade() -> None:
                 "USING (tenant = current_setting('mnemic.tenant', true) OR current_setting('mnemic.tenant', true) = '*')"
             )
 
+
 def _counters() -> None:
     op.create_table(
         "cache_counters",
@@ -68,7 +69,7 @@ def _entries() -> None:
         sa.Column("text_digest", sa.LargeBinary(), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column("response", sa.JSON(), nullable=False),
-        sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("vector_sha256", sa.LargeBinary(), nullable=True),
         sa.Column("group_id", sa.BigInteger(), nullable=True),
