@@ -4,7 +4,7 @@ import hashlib
 
 from core.metadata import Value
 from memory.statements import Status
-from storage import memory_rows
+from storage import memory_rows, sessions
 from storage.database import Transaction
 from storage.fact_records import FactRecord
 from storage.memory_rows import NewRow, Subject
@@ -25,8 +25,10 @@ async def show(tx: Transaction, index: IndexRecord, fact: FactRecord, *, fresh: 
         await memory_rows.retract(tx, index, subject, rows=1)
         return
     scope = fact.scope
+    spoken = {} if scope.session_id is None else await sessions.by_rows(tx, (scope.session_id,))
+    row = _row(fact, None if scope.session_id is None else spoken[scope.session_id].id)
     await memory_rows.publish(
-        tx, index, subject, owner=scope.owner, session_id=scope.session_id, rows=[_row(fact)], replaced=0 if fresh else 1
+        tx, index, subject, owner=scope.owner, session_id=scope.session_id, rows=[row], replaced=0 if fresh else 1
     )
 
 
@@ -36,7 +38,7 @@ async def hide(tx: Transaction, index: IndexRecord | None, fact: FactRecord) -> 
         await memory_rows.retract(tx, index, (Subject.FACT, fact.row_id), rows=1)
 
 
-def _row(fact: FactRecord) -> NewRow:
+def _row(fact: FactRecord, session: str | None) -> NewRow:
     fields: dict[str, Value] = {
         **fact.metadata,
         "mem.type": "fact",
@@ -50,6 +52,8 @@ def _row(fact: FactRecord) -> NewRow:
     }
     if fact.scope.agent is not None:
         fields["mem.agent"] = fact.scope.agent
+    if session is not None:
+        fields["mem.session"] = session
     return NewRow(
         level="fact",
         body=fact.text,

@@ -103,6 +103,14 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactAt:
+    """A fact as it was left, with the offset at which a search knows it so."""
+
+    fact: Fact
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactHistory:
     """A fact as it is, and what it was before, the latest first."""
 

@@ -16,7 +16,7 @@ from memory.appending import expired as session_over
 from memory.conflicts import Outcome
 from memory.fact_rows import show, text_digest
 from memory.fact_sources import Cited, cited, named
-from memory.fact_types import Fact, FactGone, FactHistory, FactPatch, FactRequest, Profile, WrittenAt
+from memory.fact_types import Fact, FactAt, FactGone, FactHistory, FactPatch, FactRequest, Profile, WrittenAt
 from memory.ledger import Entry, Vectors, changed, discard, enter, fact_mark, settle
 from memory.profile import holding
 from memory.statements import Cardinality, Kind, Statement, Status, Trust, fold
@@ -106,7 +106,7 @@ class Facts:
         at = as_of or known_at
         return Profile(as_of=at, as_known_at=known_at, facts=holding(mine, at), complete=len(found) < PROFILE_FACTS_MAX)
 
-    async def patch(self, caller: Caller, fact: FactId, patch: FactPatch) -> Fact:
+    async def patch(self, caller: Caller, fact: FactId, patch: FactPatch) -> FactAt:
         caller.require(Grant.WRITE)
         now = self._clock.now()
         if patch.expires_at is not None and patch.expires_at <= now:
@@ -129,7 +129,7 @@ class Facts:
             values["expires_at"] = None
         return await self._alter(caller, fact, self._change(caller, "patch"), values, revision=patch.revision)
 
-    async def pin(self, caller: Caller, fact: FactId) -> Fact:
+    async def pin(self, caller: Caller, fact: FactId) -> FactAt:
         """Keeps it from expiring by policy, and first in a profile. Pinning twice is no error."""
         caller.require(Grant.WRITE)
         return await self._alter(caller, fact, self._change(caller, "pin"), {"pinned": True})
@@ -172,10 +172,11 @@ class Facts:
             statement=new, scope=old.scope, sources=sources, actor=caller.subject, at=now, pinned=old.pinned and new.polarity
         )
 
-    async def reject(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> Fact:
+    async def reject(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> FactAt:
         """It was never so: out of every answer, and kept from being learned again. What it had ended stands again."""
         caller.require(Grant.WRITE)
         change = self._change(caller, "reject", reason)
+        answers: list[FactAt] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, fact)
             if found.status != Status.REJECTED:
@@ -184,15 +185,18 @@ class Facts:
                 index = await self._index(tx)
                 await show(tx, index, found)
                 await settle(tx, index, found, change)
-            return await self._told(tx, caller, found)
+            self._tell(tx, caller, found, answers)
+        self._progress.wake()
+        return answers[0]
 
-    async def restore(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> Fact:
+    async def restore(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> FactAt:
         """A rejected or expired fact is known again and takes its place among the others; its tombstone is lifted."""
         caller.require(Grant.WRITE)
         change = self._change(caller, "restore", reason)
         async with self._db.read(caller.tenant) as tx:
             text = (await self._find(tx, caller, fact)).text
         embedded = await self._embed(caller, [text])
+        answers: list[FactAt] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, fact)
             if self._status(found) not in {Status.REJECTED, Status.EXPIRED}:
@@ -206,7 +210,9 @@ class Facts:
             await vectors.put(tx, index.model, embedded, change.at)
             await show(tx, index, found)
             await settle(tx, index, found, change)
-            return await self._told(tx, caller, found)
+            self._tell(tx, caller, found, answers)
+        self._progress.wake()
+        return answers[0]
 
     async def _enter(self, caller: Caller, entries: Sequence[Entry], *, old: FactRecord | None = None) -> WrittenAt:
         """Writes the entries in one transaction and answers for the first; the others only if that was not refused. `old` is
@@ -236,22 +242,28 @@ class Facts:
 
     async def _alter(
         self, caller: Caller, fact: FactId, change: Change, values: dict[str, object], *, revision: int | None = None
-    ) -> Fact:
+    ) -> FactAt:
+        answers: list[FactAt] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, fact, revision=revision)
             if any(getattr(found, name) != value for name, value in values.items()):
                 found = await changed(tx, found, change, **values)
                 await show(tx, await self._index(tx), found)
-            return await self._told(tx, caller, found)
-
-    async def _told(self, tx: Transaction, caller: Caller, fact: FactRecord) -> Fact:
-        """The fact as it is at the end of this transaction, remembered under the caller's key."""
-        now = await facts.find(tx, caller.subject, fact.row_id)
-        assert now is not None, "locked"
-        told = (await self._named(tx, [now]))[0]
-        await idempotency.remember(tx, caller, told)
+            self._tell(tx, caller, found, answers)
         self._progress.wake()
-        return told
+        return answers[0]
+
+    def _tell(self, tx: Transaction, caller: Caller, fact: FactRecord, answers: list[FactAt]) -> None:
+        """Answers with the fact as it is at the end of this transaction."""
+
+        async def answer(offset: int | None) -> None:
+            now = await facts.find(tx, caller.subject, fact.row_id)
+            assert now is not None, "locked"
+            told = (await self._named(tx, [now]))[0]
+            answers.append(FactAt(fact=told, offset=await changes.head(tx) if offset is None else offset))
+            await idempotency.remember(tx, caller, answers[0])
+
+        tx.before_commit(answer)
 
     async def _find(self, tx: Transaction, caller: Caller, fact: FactId) -> FactRecord:
         number = row_number("fact", fact)

@@ -12,6 +12,7 @@ A statement repeated later (`seen_at`) holds until something after its last repe
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 UNDATED = datetime.min.replace(tzinfo=UTC)
 
@@ -49,11 +50,10 @@ def arrange(entries: Iterable[Entry], *, exclusive: bool) -> Mapping[int, Place]
     """The place of each entry of one slot. `exclusive`: one value at a time."""
     events = _accepted(_events(entries), exclusive=exclusive)
     places: dict[int, Place] = {entry.id: Place(challenged=True) for entry in entries}
-    for entry in {event.entry.id: event.entry for event in events}.values():
-        last = max((event for event in events if event.entry.id == entry.id), key=_when)
-        after = (event for event in events if _when(event) > _when(last) and _ends(event.entry, entry, exclusive=exclusive))
-        end = min(after, key=_when, default=None)
-        places[entry.id] = Place(end=end.at, ended_by=end.entry.id) if end else Place()
+    for last, event in {event.entry.id: (place, event) for place, event in enumerate(events)}.values():
+        after = (later for later in islice(events, last + 1, None) if _ends(later.entry, event.entry, exclusive=exclusive))
+        end = next(after, None)
+        places[event.entry.id] = Place(end=end.at, ended_by=end.entry.id) if end else Place()
     return places
 
 
@@ -67,24 +67,16 @@ def _when(event: _Event) -> tuple[datetime, int]:
 
 
 def _accepted(events: Sequence[_Event], *, exclusive: bool) -> list[_Event]:
-    """Without those whose word weighs less than what holds when they speak."""
+    """Without those whose word weighs less than what holds when they speak. Repeating the same keeps the greater trust."""
     accepted: list[_Event] = []
+    holding: list[_Event] = []  # of the accepted so far, those that nothing after them has ended
     for event in events:
-        if not any(
-            held.entry.trust > event.entry.trust and _ends(event.entry, held.entry, exclusive=exclusive, other=True)
-            for held in _holding(accepted, exclusive=exclusive)
-        ):
+        ended = [held for held in holding if _ends(event.entry, held.entry, exclusive=exclusive, other=True)]
+        if all(held.entry.trust <= event.entry.trust for held in ended):
             accepted.append(event)
+            holding = [held for held in holding if held not in ended]
+            holding.append(event)
     return accepted
-
-
-def _holding(events: Sequence[_Event], *, exclusive: bool) -> list[_Event]:
-    """Of the accepted so far, those that nothing after them has ended. A repetition of the same keeps the greater trust."""
-    return [
-        event
-        for place, event in enumerate(events)
-        if not any(_ends(later.entry, event.entry, exclusive=exclusive, other=True) for later in events[place + 1 :])
-    ]
 
 
 def _ends(later: Entry, earlier: Entry, *, exclusive: bool, other: bool = False) -> bool:

@@ -16,6 +16,7 @@ from core.paging import Page
 from memory.fact_types import (
     DocumentSource,
     Fact,
+    FactAt,
     FactGone,
     FactHistory,
     FactPatch,
@@ -131,6 +132,13 @@ class Memory(MemoryState):
     session_id: str | None
     recorded_at: AwareDatetime
     sources: tuple[SourceOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryChanged(Memory):
+    """The fact as it is now; a search at `offset` knows it so."""
+
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,16 +284,24 @@ def written_out(answer: WrittenAt) -> MemoryWritten:
 
 
 def memory_out(fact: Fact) -> Memory:
+    return Memory(**_whole(fact))
+
+
+def changed_out(answer: FactAt) -> MemoryChanged:
+    return MemoryChanged(**_whole(answer.fact), offset=answer.offset)
+
+
+def _whole(fact: Fact) -> dict[str, Any]:
     record = fact.record
-    return Memory(
+    return {
         **_state(record, fact.status.value),
-        id=record.id,
-        user_id=user_name(record.scope.owner),
-        agent_id=record.scope.agent,
-        session_id=fact.session,
-        recorded_at=record.recorded_at,
-        sources=tuple(map(_source_out, fact.sources)),
-    )
+        "id": record.id,
+        "user_id": user_name(record.scope.owner),
+        "agent_id": record.scope.agent,
+        "session_id": fact.session,
+        "recorded_at": record.recorded_at,
+        "sources": tuple(map(_source_out, fact.sources)),
+    }
 
 
 def memory_list(page: Page[Fact]) -> MemoryList:

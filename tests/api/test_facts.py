@@ -287,3 +287,16 @@ def test_a_supersede_before_the_fact_began_is_refused(client: httpx.Client, user
     body = {"user_id": user, "value": "Rome", "valid_from": DAY_1}
     problem(client.post(f"/v1/memories/{fact}:supersede", json=body), 422, "memory.invalid_fact")
     problem(client.get("/v1/memories/fact_zzzzzzzzzzzzz", params={"user_id": user}), 404, "memory.no_such_fact")
+
+
+def test_recall_finds_a_fact_with_how_it_stands(client: httpx.Client, user: str) -> None:
+    old = write(client, user, "Oslo", valid_from=DAY_1)
+    new = write(client, user, "Bergen", valid_from=DAY_5)
+    body = {"user_id": user, "query": "Where is Ann's home?", "types": ["fact"], "min_offset": new["offset"]}
+    found = made(client.post("/v1/memories:search", json=body))["results"]
+    assert [(one["id"], one["status"]) for one in found] == [(new["id"], "active")]
+    found = made(client.post("/v1/memories:search", json={**body, "include": ["superseded"]}))["results"]
+    assert {one["id"] for one in found} == {old["id"], new["id"]}
+    offset = verb(client, user, new["id"], "reject")["offset"]
+    found = made(client.post("/v1/memories:search", json={**body, "min_offset": offset}))["results"]
+    assert [one["id"] for one in found] == [old["id"]]

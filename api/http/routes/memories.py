@@ -14,6 +14,7 @@ from api.wire.indexes import Name
 from api.wire.memories import (
     KindName,
     Memory,
+    MemoryChanged,
     MemoryGone,
     MemoryHistory,
     MemoryIn,
@@ -24,6 +25,7 @@ from api.wire.memories import (
     ProfileOut,
     StatusName,
     SupersedeIn,
+    changed_out,
     fact_request,
     gone_out,
     history_out,
@@ -39,7 +41,7 @@ from core.caller import Caller, Grant
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import FactId
 from core.paging import Page
-from memory.fact_types import Fact, FactGone, FactHistory, Profile, WrittenAt
+from memory.fact_types import Fact, FactAt, FactGone, FactHistory, Profile, WrittenAt
 from storage.facts import FactQuery
 
 
@@ -156,7 +158,7 @@ async def _history(services: Services, ask: Ask[None, OwnerQuery]) -> FactHistor
     return await services.remembering.facts.history(owner(ask.caller, ask.query), fact_id(ask.path))
 
 
-async def _patch(services: Services, ask: Ask[MemoryPatch, NoQuery]) -> Fact:
+async def _patch(services: Services, ask: Ask[MemoryPatch, NoQuery]) -> FactAt:
     caller = ask.caller.acting_for(ask.body.user_id)
     return await services.remembering.facts.patch(caller, fact_id(ask.path), patch_of(ask.body))
 
@@ -173,17 +175,17 @@ async def _supersede(services: Services, ask: Ask[SupersedeIn, NoQuery]) -> Writ
     )
 
 
-async def _reject(services: Services, ask: Ask[None, ReasonQuery]) -> Fact:
+async def _reject(services: Services, ask: Ask[None, ReasonQuery]) -> FactAt:
     caller = owner(ask.caller, ask.query)
     return await services.remembering.facts.reject(caller, fact_id(ask.path), reason=ask.query.reason)
 
 
-async def _restore(services: Services, ask: Ask[None, ReasonQuery]) -> Fact:
+async def _restore(services: Services, ask: Ask[None, ReasonQuery]) -> FactAt:
     caller = owner(ask.caller, ask.query)
     return await services.remembering.facts.restore(caller, fact_id(ask.path), reason=ask.query.reason)
 
 
-async def _pin(services: Services, ask: Ask[None, OwnerQuery]) -> Fact:
+async def _pin(services: Services, ask: Ask[None, OwnerQuery]) -> FactAt:
     return await services.remembering.facts.pin(owner(ask.caller, ask.query), fact_id(ask.path))
 
 
@@ -292,9 +294,9 @@ PATCH = Operation(
     body=JsonBody(Shape(MemoryPatch), {"user_id": "ann", "pinned": True, "if_revision": 1}),
     query=Shape(NoQuery),
     run=_patch,
-    present=alone(memory_out),
-    answer=Shape(Memory),
-    answer_example={**_FACT, "pinned": True, "revision": 2},
+    present=alone(changed_out),
+    answer=Shape(MemoryChanged),
+    answer_example={**_FACT, "offset": 46, "pinned": True, "revision": 2},
     troubles=(*BODY, NO_USER, _NO_FACT, _FLAWED, _MOVED),
 )
 DELETE = Operation(
@@ -333,7 +335,7 @@ SUPERSEDE = Operation(
 )
 
 
-def _verb(name: str, summary: str, run: Any, **own: Any) -> Operation[None, Any, Fact, Memory]:  # noqa: ANN401 -- fields of Operation
+def _verb(name: str, summary: str, run: Any, **own: Any) -> Operation[None, Any, FactAt, MemoryChanged]:  # noqa: ANN401 -- fields of Operation
     return Operation(
         method="POST",
         path=f"/v1/memories/{{id}}:{name}",
@@ -343,8 +345,8 @@ def _verb(name: str, summary: str, run: Any, **own: Any) -> Operation[None, Any,
         needs=Grant.WRITE,
         body=NoBody(),
         run=run,
-        present=alone(memory_out),
-        answer=Shape(Memory),
+        present=alone(changed_out),
+        answer=Shape(MemoryChanged),
         once=True,
         **own,
     )
@@ -357,7 +359,7 @@ REJECT = _verb(
     query=Shape(ReasonQuery),
     description="It was never so: it is in no answer any more, what it had ended holds again, and a digest keeps it from being "
     "learned again. Rejecting twice is no error.",
-    answer_example={**_FACT, "status": "rejected", "revision": 2},
+    answer_example={**_FACT, "offset": 46, "status": "rejected", "revision": 2},
     troubles=(NO_USER, _NO_FACT, ONCE),
 )
 RESTORE = _verb(
@@ -366,7 +368,7 @@ RESTORE = _verb(
     _restore,
     query=Shape(ReasonQuery),
     description="It takes its place among the others again, and what kept it out is lifted.",
-    answer_example={**_FACT, "revision": 3},
+    answer_example={**_FACT, "offset": 46, "revision": 3},
     troubles=(NO_USER, _NO_FACT, _KEPT, ONCE),
 )
 PIN = _verb(
@@ -375,7 +377,7 @@ PIN = _verb(
     _pin,
     query=Shape(OwnerQuery),
     description="It comes first in the profile, and no policy drops it. PATCH `pinned: false` takes the pin away.",
-    answer_example={**_FACT, "pinned": True, "revision": 2},
+    answer_example={**_FACT, "offset": 46, "pinned": True, "revision": 2},
     troubles=(NO_USER, _NO_FACT, ONCE),
 )
 PROFILE = Operation(
