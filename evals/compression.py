@@ -1,5 +1,5 @@
 """What is left of a conversation at 4:1, 8:1 and 16:1: gold evidence turns and answer strings of the development conversations,
-by the tree, against keep-the-last-N and random sentences of the same size. Over the pure functions, without a service."""
+by the tree, against keep-the-last-N and random sentences of the same size. Of the pure code; with --service over HTTP too."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 from engines.analysis import analyse
 from evals.locomo import Conversation, conversations, words
 from evals.provenance import provenance
+from evals.served_compression import served
 from inference.onnx.tokenizer import TokenizerFile
 from memory import tree
 from memory.citing import Sentence, Utterance, sentences
@@ -47,17 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     started = time.process_time()
     language = _language()
-    cases = [case(one, language) for one in conversations()]
+    cases = [case(one, language) for one in conversations()[: options.conversations]]
     spent = {"build": round(time.process_time() - started, 1)}
     figures = {name: measure(cases, pick) for name, pick in arms().items()}
     faults = {"unsupported_numbers": unsupported(cases), "different_bytes": different(cases)}
+    if options.service:
+        figures["service"], found = through_service(cases)
+        faults |= found
     print(table(figures), faults, spent, sep="\n")
     if options.write_baselines:
         content = {"conversations": len(cases), "figures": figures, "faults": faults, "cpu_seconds": spent, **provenance()}
         BASELINE.write_text(json.dumps(content, indent=1) + "\n")
         print("wrote", BASELINE.name)
         return 0
-    fallen = drops(figures)
+    fallen: Sequence[str] = () if options.conversations else drops(figures)
     print("\n".join(["fallen since the committed baselines:", *fallen]) if fallen else "no figure fell")
     return 1 if fallen or any(faults.values()) else 0
 
@@ -174,6 +178,23 @@ def different(cases: Sequence[Case]) -> int:
     return count
 
 
+def through_service(cases: Sequence[Case]) -> tuple[Figures, Mapping[str, int]]:
+    """The same figures, of summaries that were asked for over HTTP, and what was wrong with them."""
+    with served() as service:
+        for place, one in enumerate(cases):
+            service.append(f"talk-{place}", one.utterances)
+        known = [{(each.message, each.start, each.end): each for each in one.sentences} for one in cases]
+
+        def pick(one: Case, budget: int) -> Sequence[Sentence]:
+            place = cases.index(one)
+            return service.summary(f"talk-{place}", budget, known[place])
+
+        figures = measure(cases, pick)
+        seconds = sorted(service.seconds)
+        print(f"compress over HTTP: median {seconds[len(seconds) // 2]:.3f} s, slowest {seconds[-1]:.3f} s")
+        return figures, {"service_different_bytes": service.different, "service_foreign_sentences": service.foreign}
+
+
 def drops(figures: Mapping[str, Figures]) -> Sequence[str]:
     """A line for every committed figure of the tree that this run misses."""
     if not BASELINE.exists():
@@ -202,5 +223,9 @@ def _language() -> tree.Words:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="evals/compression.py", description=__doc__)
+    parser.add_argument(
+        "--conversations", type=int, help="only so many of them, the first ones; not to be compared with the baseline"
+    )
+    parser.add_argument("--service", action="store_true", help="ask a service of its own as well")
     parser.add_argument("--write-baselines", action="store_true", help="write evals/baselines/compression.json")
     return parser.parse_args(arguments)
