@@ -1,5 +1,5 @@
-"""The benchmarks of the whole service: ingestion of real files, and search under load at several sizes. Single parts (engine,
-embedder, parser) have scripts of their own beside this."""
+"""The benchmarks of the whole service: ingestion of real files, and search under load at several sizes, memory. Single parts
+(engine, embedder, parser) have scripts of their own beside this."""
 
 import argparse
 import json
@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.ingestion import measure_ingestion
+from benchmarks.memory import SIZES as MEMORY_SIZES
+from benchmarks.memory import measure_memory
 from benchmarks.searching import SIZES, measure_search
 from evals.datasets import data_root
 from evals.provenance import provenance
 
+PARTS = ("ingestion", "search", "memory")
 BASELINES = Path(__file__).resolve().parent / "baselines"
 
 
@@ -21,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _finish("ingestion", measure_ingestion([path for path in files if path.is_file()][: options.files_max]), options)
     if "search" in options.parts:
         _finish("search", measure_search(options.sizes, seconds=options.seconds), options)
+    if "memory" in options.parts:
+        _finish("memory", measure_memory(options.messages), options)
     return 0
 
 
@@ -36,10 +41,13 @@ def _finish(name: str, figures: Mapping[str, object], options: argparse.Namespac
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description=__doc__)
-    parser.add_argument("--parts", nargs="+", choices=["ingestion", "search"], default=["ingestion", "search"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--files", type=Path, help="folder to ingest; default: the filings of MNEMIC_EVAL_DATA")
     parser.add_argument("--files-max", type=int, help="only the first so many files")
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="chunks to search among")
+    parser.add_argument(
+        "--messages", nargs="+", type=int, default=list(MEMORY_SIZES), help="messages to remember, multiples of 200"
+    )
     parser.add_argument("--seconds", type=int, default=10, choices=range(1, 61), metavar="1..60", help="load per figure")
     parser.add_argument("--write-baselines", action="store_true", help="write benchmarks/baselines/")
     return parser.parse_args(arguments)
