@@ -72,11 +72,11 @@ def _at(size: int) -> Json:
 
 def _empty_rss(data: Path) -> int:
     """Of a service that remembers nothing; the first start of a folder converts the model, and keeps memory from that."""
-    for _ in range(2):
-        with serve(data) as address:
-            assert address.pid is not None
-            rss = psutil.Process(address.pid).memory_info().rss
-    return rss
+    with serve(data):
+        pass
+    with serve(data) as address:
+        assert address.pid is not None
+        return psutil.Process(address.pid).memory_info().rss
 
 
 def _writes(service: Service) -> Json:
@@ -130,13 +130,13 @@ async def _fill(url: str, size: int) -> None:
             async with db.write(DEFAULT_TENANT) as tx:
                 index = await memory_rows.collection(tx, model=space.model, dimension=space.dimension, at=datetime.now(UTC))
                 for number in range(first, last):
-                    await _session(tx, index, number, texts, made)
+                    await _session(tx, index, number, texts=texts, made=made)
     finally:
         await db.close()
 
 
 async def _session(
-    tx: Transaction, index: IndexRecord, number: int, texts: Iterator[str], made: Iterator[NDArray[np.float32]]
+    tx: Transaction, index: IndexRecord, number: int, *, texts: Iterator[str], made: Iterator[NDArray[np.float32]]
 ) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
     new = NewSession(id=SessionId(f"s{number}"), agent=None, metadata={}, ttl_s=None)

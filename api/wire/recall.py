@@ -63,7 +63,7 @@ class RecallSignals(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOut(Wire):
+class RecallSource(Wire):
     """What a memory rests on. `id` is a message's, the client's own where it gave one."""
 
     type: str
@@ -113,7 +113,7 @@ class MemoryOut(Wire):
     status: str
     superseded_by: str | None
     trust: int
-    sources: tuple[SourceOut, ...]
+    sources: tuple[RecallSource, ...]
     score: float
     rank: int
     signals: RecallSignals
@@ -194,7 +194,7 @@ def _memory(one: Memo) -> MemoryOut:
         superseded_by=one.superseded_by,
         trust=one.trust,
         sources=tuple(
-            SourceOut(type=source.type, id=source.id, session_id=source.session, span=source.span) for source in one.sources
+            RecallSource(type=source.type, id=source.id, session_id=source.session, span=source.span) for source in one.sources
         ),
         score=one.score,
         rank=one.rank,

@@ -63,7 +63,8 @@ def recall(client: httpx.Client, user: str | None, query: str = "Where did Ann m
 
 
 def found(client: httpx.Client, user: str, query: str = "Where did Ann move to?", **more: object) -> list[str]:
-    return [one["message_id"] for one in recall(client, user, query, **more)["results"]]
+    """Messages, unless other types are asked for: what is said is learned from, too."""
+    return [one["message_id"] for one in recall(client, user, query, **{"types": ["message"], **more})["results"]]
 
 
 def refused(client: httpx.Client, user: str, status: int, code: str, **more: object) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def refused(client: httpx.Client, user: str, status: int, code: str, **more: obj
 
 
 def test_a_memory_explains_itself(client: httpx.Client, user: str) -> None:
-    answer = recall(client, user, include=["neighbors"])
+    answer = recall(client, user, include=["neighbors"], types=["message"])
     best = answer["results"][0]
     assert (best["message_id"], best["type"], best["session_id"], best["rank"]) == ("m1", "message", "chat", 1)
     assert (best["speaker"], best["role"], best["text"]) == ("Ann", "user", SAID[0]["content"])
@@ -231,4 +232,56 @@ def test_a_summary_is_recalled_with_the_messages_it_rests_on(client: httpx.Clien
         assert one["sources"]
     assert found(client, user, "lantern", types=["summary"], time={"as_of": "2026-04-01T00:00:00Z"}) == []
     both = recall(client, user, "lantern over the pier", k=50)["results"]
-    assert {one["type"] for one in both} == {"message", "summary"}
+    assert {one["type"] for one in both} >= {"message", "summary"}
+
+
+def believe(client: httpx.Client, user: str, value: str, since: str, **more: object) -> int:
+    body = {"user_id": user, "entity": "Ann", "attribute": "home", "value": value, "valid_from": since, "cardinality": "one"}
+    return made(client.post("/v1/memories", json={**body, **more}))["offset"]
+
+
+def believed(client: httpx.Client, user: str, offset: int, **more: object) -> list[tuple[str, str]]:
+    """Value and status of the facts that are recalled."""
+    answer = recall(client, user, "Where is the home of Ann?", types=["fact"], min_offset=offset, **more)
+    return [(next(town for town in ("Leeds", "Hull") if town in one["text"]), one["status"]) for one in answer["results"]]
+
+
+def test_a_fact_is_recalled_as_it_stands_or_as_it_stood(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    believe(client, user, "Leeds", "2026-01-01T00:00:00Z")
+    offset = believe(client, user, "Hull", "2026-05-01T00:00:00Z")
+    assert believed(client, user, offset) == [("Hull", "active")]
+    both = {("Hull", "active"), ("Leeds", "superseded")}
+    assert set(believed(client, user, offset, include=["superseded"])) == both
+    assert believed(client, user, offset, time={"as_of": "2026-02-01T00:00:00Z"}) == [("Leeds", "superseded")]
+    assert believed(client, user, offset, time={"as_of": "2025-01-01T00:00:00Z"}) == []
+    assert believed(client, user, offset, time={"as_known_at": "2026-01-01T00:00:00Z"}) == []
+
+
+def test_a_fact_is_recalled_as_it_was_known(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    believe(client, user, "Leeds", "2026-01-01T00:00:00Z")
+    then = made(client.get("/v1/memories", params={"user_id": user}))["items"][0]["known_from"]
+    offset = believe(client, user, "Hull", "2026-05-01T00:00:00Z")
+    assert believed(client, user, offset, time={"as_known_at": then}) == [("Leeds", "active")]
+
+
+def test_a_fact_names_its_sources(client: httpx.Client, user: str) -> None:
+    source = {"type": "message", "id": "m1", "session_id": "chat", "span": [0, 7]}
+    offset = believe(client, user, "Hull", "2026-06-01T00:00:00Z", sources=[source], agent_id="desk")
+    answer = recall(client, user, "Where is the home of Ann?", types=["fact"], min_offset=offset)
+    best = next(one for one in answer["results"] if "Hull" in one["text"])
+    assert best["sources"] == [source]
+    assert (best["id"][:5], best["agent_id"], best["message_id"]) == ("fact_", "desk", None)
+    others = recall(client, user, "home of Ann", types=["fact"], agent_id="other")["results"]
+    assert not any("Hull" in one["text"] for one in others)
+
+
+def test_a_rejected_fact_is_not_recalled(client: httpx.Client) -> None:
+    user = f"r-{uuid4().hex[:12]}"
+    believe(client, user, "Hull", "2026-05-01T00:00:00Z")
+    fact = made(client.get("/v1/memories", params={"user_id": user}))["items"][0]["id"]
+    made(client.post(f"/v1/memories/{fact}:reject", params={"user_id": user}))
+    offset = believe(client, f"{user}-2", "Leeds", "2026-05-01T00:00:00Z")  # one sequence: what comes before is indexed, too
+    assert believed(client, user, offset, include=["superseded"]) == []
+    assert believed(client, user, offset, time={"as_of": "2026-06-01T00:00:00Z"}) == []
