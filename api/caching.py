@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from api.services import Caching
 from cache.importing import Importing
 from cache.service import Cache, Secrets, rooms
-from cache.upkeep import Upkeep
+from cache.upkeep import Upkeep, UserEntries
 from core.clock import Clock
 from inference.port import Embedder
 from retrieval.service import Retrieval
@@ -24,7 +24,7 @@ async def caching(
     secrets = Secrets(database, clock)
     cache = Cache(parts, secrets, progress=progress, chance=random.Random())  # noqa: S311  # which hits are audited is no secret
     upkeep = Upkeep(parts, secrets)
-    services = Caching(cache=cache, upkeep=upkeep, importing=Importing(parts, cache))
+    services = Caching(cache=cache, upkeep=upkeep, importing=Importing(parts, cache), users=UserEntries(parts))
     try:
         yield services, {"cache_ledger": parts.ledger.run, "cache_sweep": upkeep.run}
     finally:

@@ -9,7 +9,7 @@ from api.auth import Auth
 from api.keys import Keys
 from cache.importing import Importing
 from cache.service import Cache
-from cache.upkeep import Upkeep
+from cache.upkeep import Upkeep, UserEntries
 from core.clock import Clock
 from core.errors import Unavailable
 from core.ids import TenantId
@@ -50,6 +50,7 @@ class Caching:
     cache: Cache
     upkeep: Upkeep
     importing: Importing
+    users: UserEntries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

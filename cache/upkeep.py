@@ -18,7 +18,7 @@ from cache.types import ENTRIES_MAX, LOOKUP_HOURS, TTL_S_MAX, Mode, Status
 from core.caller import Caller, Grant
 from core.ids import Principal, TenantId, check_name
 from core.paging import Page, PageRequest
-from storage import cache_entries, cache_ledger, cache_sources, idempotency, tenants
+from storage import cache_entries, cache_ledger, cache_sources, idempotency, tenants, vectors
 from storage.cache_entries import Cut
 from storage.cache_records import EntryRecord, NamespaceRecord, SourceName, SourceStanding
 from storage.database import Transaction
@@ -78,6 +78,31 @@ class Listed:
 
     entry: EntryRecord
     sources: tuple[SourceStanding, ...]
+
+
+class UserEntries:
+    """What the cache holds of users, as whoever erases them asks for it: by name, taken out, looked for afterwards."""
+
+    name = "cache"
+
+    def __init__(self, parts: Rooms) -> None:
+        self._parts = parts
+
+    async def erase(self, tenant: TenantId, owner: Principal) -> int:
+        """Removes what the user stored, what is the user's own, and what rests on the user's memory, with their vectors. Safe
+        to repeat. How many entries went."""
+        async with self._parts.db.write(tenant) as tx:
+            ids = await cache_entries.of_owner(tx, owner)
+            digests = await cache_entries.vectors_of(tx, ids)
+            await cache_entries.remove(tx, ids)
+            await vectors.drop_unused(tx, digests)
+        self._parts.partitions.drop(tenant, ids)
+        return len(ids)
+
+    async def probe(self, tenant: TenantId, owner: Principal) -> int:
+        """How many such entries there are now."""
+        async with self._parts.db.read(tenant) as tx:
+            return len(await cache_entries.of_owner(tx, owner))
 
 
 class Upkeep:
@@ -194,18 +219,6 @@ class Upkeep:
             wrong_rate_upper=rule.wrong_rate_upper,
             drifted=rule.operating.drifted,
         )
-
-    async def count_user(self, tx: Transaction, user: Principal) -> int:
-        """How many entries an erasure of this user takes along."""
-        return len(await cache_entries.of_owner(tx, user))
-
-    async def erase_user(self, tx: Transaction, user: Principal) -> int:
-        """Removes what the user stored, what is the user's own, and what rests on the user's memory. Call it before that memory
-        is removed. How many went."""
-        ids = await cache_entries.of_owner(tx, user)
-        await cache_entries.remove(tx, ids)
-        self._parts.partitions.drop(tx.tenant, ids)
-        return len(ids)
 
     async def run(self) -> None:
         """Sweeps for ever. Housekeeping: no answer is right or wrong by it."""

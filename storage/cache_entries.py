@@ -270,6 +270,16 @@ async def remove(tx: Transaction, ids: Sequence[int]) -> None:
         await tx.execute(delete(cache_entries).where(*_of(tx), cache_entries.c.id.in_(gone)))
 
 
+async def vectors_of(tx: Transaction, ids: Sequence[int]) -> tuple[bytes, ...]:
+    """The digests of the vectors of these entries."""
+    found: set[bytes] = set()
+    for start in range(0, len(ids), ROWS_PER_STATEMENT):
+        some = cache_entries.c.id.in_(ids[start : start + ROWS_PER_STATEMENT])
+        statement = select(cache_entries.c.vector_sha256).where(*_of(tx), some, cache_entries.c.vector_sha256.is_not(None))
+        found |= set((await tx.execute(statement)).scalars())
+    return tuple(sorted(found))
+
+
 async def finished(tx: Transaction, at: datetime, *, limit: int) -> tuple[int, ...]:
     """Entries of the tenant whose time is over, or that are stale."""
     over = (cache_entries.c.expires_at <= at) | (cache_entries.c.state == EntryState.STALE)

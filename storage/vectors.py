@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from storage.cache_tables import cache_entries
 from storage.database import Transaction
@@ -62,6 +63,19 @@ async def put(tx: Transaction, model: str, rows: Mapping[bytes, NDArray[np.float
 
 async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
     """Removes vectors made before that time which nothing refers to, at most `limit`. How many went."""
+    return await _drop(tx, _unused(tx).where(vectors.c.created_at < before).limit(limit))
+
+
+async def drop_unused(tx: Transaction, digests: Sequence[bytes]) -> int:
+    """Removes those of these vectors that nothing refers to, whatever their age. How many went."""
+    gone = 0
+    for start in range(0, len(digests), ROWS_PER_STATEMENT):
+        some = vectors.c.text_sha256.in_(digests[start : start + ROWS_PER_STATEMENT])
+        gone += await _drop(tx, _unused(tx).where(some))
+    return gone
+
+
+def _unused(tx: Transaction) -> Select[Any, Any]:
     used = select(chunks.c.key).where(chunks.c.tenant == vectors.c.tenant, chunks.c.vector_sha256 == vectors.c.text_sha256)
     remembered = select(memory_rows.c.key).where(
         memory_rows.c.tenant == vectors.c.tenant, memory_rows.c.vector_sha256 == vectors.c.text_sha256
@@ -69,13 +83,14 @@ async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
     cached = select(cache_entries.c.id).where(
         cache_entries.c.tenant == vectors.c.tenant, cache_entries.c.vector_sha256 == vectors.c.text_sha256
     )
-    unused = (
+    return (
         select(vectors.c.model, vectors.c.text_sha256)
-        .where(
-            vectors.c.tenant == tx.tenant, vectors.c.created_at < before, ~used.exists(), ~remembered.exists(), ~cached.exists()
-        )
-        .limit(limit)
+        .where(vectors.c.tenant == tx.tenant)
+        .where(~used.exists(), ~remembered.exists(), ~cached.exists())
     )
+
+
+async def _drop(tx: Transaction, unused: Select[Any, Any]) -> int:
     gone = 0
     for row in (await tx.execute(unused)).all():
         one = (vectors.c.tenant == tx.tenant, vectors.c.model == row.model, vectors.c.text_sha256 == row.text_sha256)
