@@ -1,12 +1,17 @@
 """What every ring shares. Fixtures live beside their subject under tests/support/."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.embedding import embedder, model_cache
 from tests.support.postgres import postgres_server, postgres_url
 from tests.support.stores import sqlite_store, store
 
 __all__ = ["embedder", "model_cache", "postgres_server", "postgres_url", "sqlite_store", "store"]
+
+# How long an example takes, or is looked for, is the machine's doing and proves nothing.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

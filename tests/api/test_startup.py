@@ -13,13 +13,13 @@ import pytest
 
 from tests.support.service import COMMAND, Service, environment, made, started, submit
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 def serve(*options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A start that is expected to fail."""
     command = [*COMMAND, "serve", *options]
-    return subprocess.run(command, env=environment(**settings), capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, env=environment(**settings), capture_output=True, text=True, timeout=60, check=False)
 
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
@@ -170,7 +170,7 @@ def test_a_stop_lets_requests_in_flight_end(tmp_path: Path, converted: Path) -> 
         headers = {"Content-Type": "application/json"}
         answer = operator.post("/v1/indexes/i/documents", content=slowly(), headers=headers)
         assert made(answer)["results"][0]["status"] == "accepted"
-        assert running.process.wait(timeout=20) == 0
+        assert running.process.wait(timeout=60) == 0
     with started(tmp_path, converted) as again, again.client() as operator:
         submit(operator, "i", {"id": "b", "text": "Other."})
         listed = made(operator.get("/v1/indexes/i/documents"))["items"]

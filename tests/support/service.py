@@ -18,7 +18,7 @@ from inference.onnx.embedder import OnnxEmbedder
 from tests.support.tree import ROOT
 
 START_S = 50.0
-STOP_S = 15.0
+STOP_S = 30.0
 # Each look is a request of its own, about a millisecond.
 LOOKS_MAX = 1000
 COMMAND = (sys.executable, "-m", "api.cli")

@@ -141,7 +141,7 @@ async def test_a_wait_beyond_the_total_is_not_begun_and_is_passed_on(make: Make)
 
 async def test_an_endpoint_that_stays_down_is_given_up_within_the_total(make: Make) -> None:
     script = Script(Response(status=503))
-    fault = await fault_of(make(script, total_s=1.0, backoff_s=0.05))
+    fault = await fault_of(make(script, total_s=2.0, backoff_s=0.4))
     assert (type(fault), fault.code) == (Unavailable, "inference.endpoint_unavailable")
     assert "answered 503" in fault.message
     assert len(script.requests) <= 60
@@ -154,7 +154,7 @@ async def test_the_last_attempt_being_cut_off_does_not_hide_what_the_one_before_
         held.wait(5)
         return ok(request)
 
-    fault = await fault_of(make(Script(Response(status=503), hang), total_s=1.0, timeout_s=30.0))
+    fault = await fault_of(make(Script(Response(status=503), hang), total_s=2.0, timeout_s=30.0))
     held.set()
     assert (type(fault), fault.code) == (Unavailable, "inference.endpoint_unavailable")
     assert "answered 503" in fault.message
@@ -186,7 +186,7 @@ async def test_a_refused_connection_is_unavailable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model="tiny", dimension=3, total_s=0.2, backoff_s=0.01, key=KEY)
+    endpoint = Endpoint(url=f"http://127.0.0.1:{port}", model="tiny", dimension=3, total_s=5.0, backoff_s=100.0, key=KEY)
     embedder = OpenAiEmbedder.open(endpoint)
     fault = await fault_of(embedder)
     await embedder.close()

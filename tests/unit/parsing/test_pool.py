@@ -46,8 +46,9 @@ class Trap:
             case "sleep":
                 signal.pause()
             case _:
-                hoard = [bytearray(b"x") * (32 << 20) for _ in range(100)]
+                hoard = [bytearray(b"x") * (32 << 20) for _ in range(16)]
                 assert hoard
+                signal.pause()  # until somebody looks: how soon that is depends on the machine
         from tests.unit.chunking.counting import WordCounter
 
         return WordCounter()
@@ -190,7 +191,7 @@ async def test_a_worker_is_lean_polite_and_knows_no_secret(pool: ParserPool, mon
     (pid,) = pool.pids
     maps, environment = _of_process(pid)
     assert not [name for name in ("faiss", "onnxruntime", "sqlalchemy", "numpy") if name in maps]
-    assert os.getpriority(os.PRIO_PROCESS, pid) == 10
+    assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
     assert b"secret" not in environment
 
 
