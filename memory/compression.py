@@ -206,7 +206,7 @@ class Compression:
             for place in _leaves(grown)
             if state is State.ACTIVE and (place.row_id is None or place.row_id in waiting)
         ]
-        rows = {(leaf.seq_from, leaf.seq_to): passages(leaf, self._words) for leaf in leaves}
+        rows = await asyncio.to_thread(self._passages, leaves)
         embedded = await self._embed(tenant, {one.body for found in rows.values() for one in found})
         async with self._db.write(tenant) as tx:
             session = await sessions.lock(tx, view.session.row_id)
@@ -228,6 +228,9 @@ class Compression:
                 await self._publish(tx, index, session, row_id=row_id, found=found)
         self._progress.wake()
         return True
+
+    def _passages(self, leaves: Sequence[Node]) -> Mapping[Range, tuple[Passage, ...]]:
+        return {(leaf.seq_from, leaf.seq_to): passages(leaf, self._words) for leaf in leaves}
 
     async def _publish(
         self, tx: Transaction, index: IndexRecord, session: SessionRecord, *, row_id: int, found: Sequence[Passage]
