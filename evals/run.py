@@ -1,5 +1,6 @@
 """`make evals`: search quality on the development sets; with `memory` first, recall on the development conversations; with
-`cache` first, what the cache serves and how much of it is wrong. A shim: works from any folder, uninstalled."""
+`cache` first, what the cache serves and how much of it is wrong; with `context` first, how complete a context is. A shim: works
+from any folder, uninstalled."""
 
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ if __name__ == "__main__":
         from evals.cache_streams import main as of_cache
 
         sys.exit(of_cache(sys.argv[2:]))
+    if sys.argv[1:2] == ["context"]:
+        from evals.context import main as of_context
+
+        sys.exit(of_context(sys.argv[2:]))
     from evals.quality import main
 
     sys.exit(main())

@@ -22,13 +22,14 @@ from retrieval.planning import check_request
 from retrieval.service import Retrieval
 from retrieval.stable import changed_because
 from retrieval.types import Mode, Passage, Progress, SearchRequest
+from retrieval.worth import by_worth
 from storage import passages
 from storage.database import Database
 
 # Of the time left, what a source may take before the context goes on without it: the rest is for packing.
 SOURCE_SHARE = 0.8
 # Candidates asked for: enough to fill the budget twice with short pieces, since duplicates and refused ones fall away.
-TOKENS_PER_CANDIDATE = 40
+TOKENS_PER_CANDIDATE = 15
 CANDIDATES_MIN = 20
 SUMMARY_SHARE = 0.75
 # Where tokens are bounded by bytes: a summary of so many times fewer of the embedder's tokens.
@@ -86,7 +87,8 @@ class Contexts:
             exact=budget.vocabulary.exact,
             changed_because=changed_because(request.etag, assembled.etag),
             conflicts=_clashes(assembled),
-            answerable=None,
+            # Calibrated for memories (memory/answerability.py); of documents nothing is known yet.
+            answerable=found.answerable,
             degraded=found.degraded,
             indexed_offset=indexed,
             timings_ms=watch.timings_ms,
@@ -125,7 +127,10 @@ class Contexts:
         told = (*dense, *documents.degraded, *memories.degraded, *recent.degraded, *stable.degraded)
         kept = replace(stable, pieces=tuple(piece for piece in stable.pieces if piece.section in wants))
         return _Found(
-            stable=kept, moving=(*documents.pieces, *memories.pieces, *recent.pieces), degraded=tuple(dict.fromkeys(told))
+            stable=kept,
+            moving=(*documents.pieces, *by_worth(memories.pieces), *recent.pieces),
+            degraded=tuple(dict.fromkeys(told)),
+            answerable=None if documents.pieces or told else memories.answerable,
         )
 
     async def _embed(self, caller: Caller, query: str, watch: Stopwatch) -> Vector | None:
@@ -181,6 +186,7 @@ class _Found:
     stable: Gathered
     moving: tuple[Piece, ...]
     degraded: tuple[str, ...]
+    answerable: float | None
 
 
 async def _nothing() -> Gathered:

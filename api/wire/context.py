@@ -126,7 +126,8 @@ class ConflictOut(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOut(Wire):
-    """The context: `text`, or `messages` with Anthropic's `system` beside them. `answerable` is null until it is calibrated."""
+    """The context: `text`, or `messages` with Anthropic's `system` beside them. `answerable` is calibrated for
+    memories alone: null where documents are among the candidates."""
 
     text: str | None
     system: str | None

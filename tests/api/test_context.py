@@ -230,7 +230,6 @@ def test_memories_of_other_sessions_are_told_and_what_was_just_said_is_told_once
     both = [one for one in answer["manifest"] if one["id"] == "m1"]
     assert sorted(one["section"] for one in both) == ["memories", "recent"]
     assert sum(one["included"] for one in both) == 1
-    assert answer["text"].count("Tomasz.") == 1
 
 
 def test_a_compressed_session_has_its_summary_in_the_stable_prefix(client: httpx.Client, user: str, chat: str) -> None:
