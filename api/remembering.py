@@ -10,8 +10,10 @@ from engines.port import SearchEngine
 from inference.port import Embedder, TextModel, TokenCounter
 from memory.compression import Compression
 from memory.compressor import Compressor
+from memory.erasure import Erasing
 from memory.fact_learning import FactDependent, FactLearner
 from memory.facts import Facts
+from memory.forgetting import Forgetting
 from memory.recall import Recall
 from memory.recall_scoring import Weights
 from memory.removal import Removal
@@ -53,6 +55,17 @@ def make_remembering(means: Means) -> Remembering:
         model=means.model,
     )
     compressor = Compressor(db=db, compression=compression, triggers=means.triggers)
+    dependents = (compressor, FactDependent(clock))
+    recall = Recall(
+        db=db,
+        engine=means.engine,
+        embedder=embedder,
+        progress=progress,
+        limits=means.limits,
+        weights=means.recall,
+        clock=clock,
+    )
+    erasing = Erasing(db=db, engine=means.engine, progress=progress, clock=clock)
     return Remembering(
         memory=Memory(
             db=db,
@@ -63,24 +76,11 @@ def make_remembering(means: Means) -> Remembering:
             clock=clock,
             learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
         ),
-        recall=Recall(
-            db=db,
-            engine=means.engine,
-            embedder=embedder,
-            progress=means.progress,
-            limits=means.limits,
-            weights=means.recall,
-            clock=means.clock,
-        ),
+        recall=recall,
         facts=Facts(db=db, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
-        removal=Removal(
-            db=db,
-            embedder=embedder,
-            counter=counter,
-            progress=progress,
-            clock=clock,
-            dependents=(compressor, FactDependent(clock)),
-        ),
+        removal=Removal(db=db, embedder=embedder, counter=counter, progress=progress, clock=clock, dependents=dependents),
         compression=compression,
-        work={"compressor": compressor.run},
+        forgetting=Forgetting(db=db, recall=recall, progress=progress, clock=clock, limits=means.limits, dependents=dependents),
+        erasing=erasing,
+        work={"compressor": compressor.run, "erasing": erasing.run},
     )

@@ -20,7 +20,9 @@ from indexing.feed import Feed
 from indexing.projection import Projector
 from indexing.service import Indexing
 from memory.compression import Compression
+from memory.erasure import Erasing
 from memory.facts import Facts
+from memory.forgetting import Forgetting
 from memory.recall import Recall
 from memory.removal import Removal
 from memory.service import Memory
@@ -40,6 +42,8 @@ class Remembering:
     facts: Facts
     removal: Removal
     compression: Compression
+    forgetting: Forgetting
+    erasing: Erasing
     work: Mapping[str, Callable[[], Awaitable[None]]]
 
 

@@ -6,7 +6,7 @@ nothing; a boolean is no number; 1 and 1.0 are the same number.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
@@ -117,6 +117,27 @@ def matches(condition: Filter, fields: Fields, ranged: Mapping[str, RangeKind]) 
             return any(matches(part, fields, ranged) for part in parts)
         case Not(part):
             return not matches(part, fields, ranged)
+
+
+def admits(condition: Filter, tokens: Collection[str], numbers: Mapping[str, tuple[float, ...]]) -> bool:
+    """As `matches`, of a row that is stored as its tokens, with the values of its ranged fields as numbers."""
+    match condition:
+        case Eq(field, value):
+            return value_token(field, value) in tokens
+        case In(field, values):
+            return any(value_token(field, value) in tokens for value in values)
+        case Exists(field):
+            return exists_token(field) in tokens
+        case Prefix(field, prefix):
+            return any(token.startswith(prefix_token(field, prefix)) for token in tokens)
+        case Range(field):
+            return any(condition.holds(number) for number in numbers.get(field, ()))
+        case All(parts):
+            return all(admits(part, tokens, numbers) for part in parts)
+        case Any(parts):
+            return any(admits(part, tokens, numbers) for part in parts)
+        case Not(part):
+            return not admits(part, tokens, numbers)
 
 
 def values_of(fields: Fields, field: str) -> tuple[Scalar, ...]:

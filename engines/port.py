@@ -120,6 +120,14 @@ class Arms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Keys that the arms hold."""
+
+    dense: frozenset[int]
+    keyword: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionStats:
     """What the engine holds. `structure` names the dense index in use (`flat`, `ivf1024`)."""
 
@@ -158,6 +166,10 @@ class SearchEngine(Protocol):
 
     async def search(self, visibility: Visibility, query: Query) -> Arms:
         """The two arms. Raises Invalid when the visibility is of another tenant than the collection."""
+        ...
+
+    async def held(self, collection: Collection, keys: Sequence[int]) -> Held:
+        """Which of `keys` each arm holds, whoever may see them: how an erasure is proven."""
         ...
 
     async def durable(self, collection: Collection) -> Watermark | None:

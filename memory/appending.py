@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -40,11 +40,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to store on top of `session`. `known` are the ids of duplicates by place; `latest` is the latest event time then."""
+    """What to store on top of `session`. `known` are the ids of duplicates by place, `refused` of those that must stay
+    forgotten; `latest` is the latest event time then."""
 
     session: SessionRecord
     drafts: tuple[Draft, ...]
     known: Mapping[int, MessageId]
+    refused: Mapping[int, MessageId]
     latest: datetime | None
     warnings: tuple[Caution, ...]
 
@@ -64,14 +66,16 @@ def plan(
     stored: Mapping[str, MessageRecord],
     *,
     metadata: Sequence[Metadata],
+    buried: Collection[str],
     now: datetime,
 ) -> Plan:
-    """`stored` are the session's messages among the client ids of the call. Conflict when an id has another content, or the
-    session takes no more."""
+    """`stored` are the session's messages among the client ids of the call, `buried` the ids that must not be written. Conflict
+    when an id has another content, or the session takes no more."""
     if session.state is SessionState.CLOSED:
         raise errors.session_closed(session.id)
     drafts: list[Draft] = []
     known: dict[int, MessageId] = {}
+    refused: dict[int, MessageId] = {}
     seen = {client_id: record.digest for client_id, record in stored.items()}
     latest = session.last_occurred_at
     warnings: list[Caution] = []
@@ -81,6 +85,11 @@ def plan(
             if seen[one.id] != digest:
                 raise errors.message_conflict(one.id)
             known[place] = MessageId(one.id)
+            continue
+        if one.id is not None and one.id in buried:
+            refused[place] = MessageId(one.id)
+            detail = "this message was forgotten for good and is not written again; send it under another id to say it anew"
+            warnings.append(Caution(place=place, code="message_id.forgotten", detail=detail))
             continue
         occurred_at = one.occurred_at or latest
         warnings += _warnings(place, one, latest, now)
@@ -103,7 +112,7 @@ def plan(
             )
         )
         latest = max(filter(None, (latest, one.occurred_at)), default=None)
-    return Plan(session=session, drafts=tuple(drafts), known=known, latest=latest, warnings=tuple(warnings))
+    return Plan(session=session, drafts=tuple(drafts), known=known, refused=refused, latest=latest, warnings=tuple(warnings))
 
 
 def expired(session: SessionRecord, now: datetime) -> bool:

@@ -299,7 +299,8 @@ async def _covered(tx: Transaction, view: _View, leaf: Node) -> tuple[Utterance,
 
 
 async def _utterances(tx: Transaction, session_row: int, first: int, last: int) -> tuple[Utterance, ...]:
-    return tuple(utterance(one) for one in await messages.between(tx, session_row, first, last))
+    said = await messages.between(tx, session_row, first, last)
+    return tuple(utterance(one) for one in said if not one.forgotten)
 
 
 def _leaves(grown: Grown) -> tuple[Place, ...]:

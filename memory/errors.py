@@ -1,6 +1,6 @@
 """The faults of the memory room. Each names the thing, the value, the limit and the way out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable
@@ -155,6 +155,34 @@ def fact_not_restorable(fact: str, status: str) -> Conflict:
         "memory.fact_not_restorable",
         f"fact {fact!r} is {status}; only a rejected or expired fact can be restored. What a later one ended comes back when "
         "that one is rejected or deleted.",
+    )
+
+
+def no_such_erasure(erasure: str) -> NotFound:
+    return NotFound("memory.no_such_erasure", f"there is no erasure {erasure[:140]!r} that this key may look at")
+
+
+def erasure_incomplete(erasure: str, left: Mapping[str, int]) -> Unavailable:
+    told = ", ".join(f"{count} in {name}" for name, count in left.items() if count)
+    return Unavailable("memory.erasure_incomplete", f"erasure {erasure} still finds {told}; it goes on by itself")
+
+
+def no_such_memory(memory: str) -> NotFound:
+    return NotFound(
+        "memory.no_such_memory",
+        f"there is no memory {memory[:140]!r} of this user; ids are those that POST /v1/memories:search answers. "
+        "Nothing was done.",
+    )
+
+
+def invalid_selector(detail: str) -> Invalid:
+    return Invalid("memory.invalid_selector", f"selector {detail}", errors=(_at("/selector", detail),))
+
+
+def selector_too_wide(limit: int) -> Conflict:
+    return Conflict(
+        "memory.selector_too_wide",
+        f"the filter matches more than {limit} memories, its limit; nothing was done. Narrow it, or raise selector.limit.",
     )
 
 

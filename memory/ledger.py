@@ -24,7 +24,7 @@ from storage.database import Transaction
 from storage.fact_records import Change, FactRecord, FactScope, SourceRecord
 from storage.facts import NewFact
 from storage.records import IndexRecord
-from storage.tombstones import Mark, triple_mark, value_mark
+from storage.tombstones import Mark, value_mark
 
 NEAR_CANDIDATES_MAX = 256
 IMPORTANCE = 0.5
@@ -143,7 +143,12 @@ def as_known(fact: FactRecord) -> Known:
 def marks(entity: str, attribute: str, value: str, polarity: bool) -> tuple[Mark, ...]:  # noqa: FBT001 -- the four parts of a statement
     """What would keep a statement out: its value anywhere, or this fact. That it is not so is another fact."""
     triple = triple_of(entity, attribute, value)
-    return value_mark(value), triple_mark(triple if polarity else f"not\x1f{triple}")
+    return value_mark(value), triple_mark(triple, holds=polarity)
+
+
+def triple_mark(triple: str, *, holds: bool) -> Mark:
+    """What keeps a fact out, by its folded triple; that it does not hold is another fact."""
+    return tombstones.triple_mark(triple if holds else f"not\x1f{triple}")
 
 
 def fact_mark(fact: FactRecord) -> Mark:

@@ -66,6 +66,7 @@ class Checks:
             (found.expires_at is None or found.expires_at > self._now)
             and (request.session is None or found.session == request.session)
             and message.trust > Trust.QUARANTINED
+            and not message.forgotten
             and timely(request.moments, message.occurred_at, message.recorded_at)
         )
 

@@ -22,7 +22,7 @@ from memory import errors
 from memory.appending import Draft, Plan, check, expired, plan, sessions_equal
 from memory.types import Appended, Heard, Learner, Lesson, Progress, Said, SessionRequest, Wait
 from memory.windows import Turn, Window, windows_of
-from storage import changes, idempotency, memory_rows, messages, sessions, vectors
+from storage import changes, idempotency, memory_rows, messages, sessions, tombstones, vectors
 from storage.database import Database, Transaction
 from storage.memory_records import MessageRecord, SessionRecord
 from storage.memory_rows import NewRow, Subject
@@ -162,7 +162,8 @@ class Memory:
         async with self._db.read(caller.tenant) as tx:
             found = await self._session(tx, caller, session)
             stored = await messages.by_client_ids(tx, found.row_id, [one.id for one in said if one.id is not None])
-        planned = plan(found, said, stored, metadata=metadata, now=self._clock.now())
+            buried = await _buried(tx, found, [one for one in said if one.id not in stored])
+        planned = plan(found, said, stored, metadata=metadata, buried=buried, now=self._clock.now())
         windows, tokens = await asyncio.to_thread(self._cut, planned)
         embedded = await self._embed(caller, {window.body for its in windows for window in its})
         heard = [self._heard(draft) for draft in planned.drafts]
@@ -195,7 +196,7 @@ class Memory:
             added: tuple[MessageRecord, ...] = ()
             if planned.drafts:
                 index = await self._collection(tx)
-                if not await self._keep_vectors(tx, index, work):
+                if await _buried(tx, session, planned.drafts) or not await self._keep_vectors(tx, index, work):
                     return None
                 added = await messages.add(tx, session, _new(work), now)
                 await self._publish(tx, index, session, zip(added, work.windows, strict=True))
@@ -327,12 +328,28 @@ def _new(work: _Work) -> list[NewMessage]:
     ]
 
 
+async def _buried(tx: Transaction, session: SessionRecord, said: Sequence[Said | Draft]) -> frozenset[str]:
+    """The ids of those that were forgotten for good."""
+    marks = {_mark(session, one): name for one in said if (name := _name(one)) is not None}
+    return frozenset(marks[mark] for mark in await tombstones.refused(tx, session.owner, marks))
+
+
+def _name(one: Said | Draft) -> str | None:
+    return one.client_id if isinstance(one, Draft) else one.id
+
+
+def _mark(session: SessionRecord, one: Said | Draft) -> tombstones.Mark:
+    return tombstones.source_mark(session.id, _name(one) or "", one.content)
+
+
 def _appended(planned: Plan, added: Sequence[MessageRecord], offset: int) -> Appended:
-    """`ids` in the order of the call: what was stored now, and what was there."""
-    ids = {draft.place: record.id for draft, record in zip(planned.drafts, added, strict=True)} | dict(planned.known)
+    """`ids` in the order of the call: what was stored now, what was there, and what must not be."""
+    ids = {draft.place: record.id for draft, record in zip(planned.drafts, added, strict=True)}
+    ids |= {**planned.known, **planned.refused}
     return Appended(
         accepted=len(added),
         duplicates=len(planned.known),
+        refused=len(planned.refused),
         ids=tuple(ids[place] for place in sorted(ids)),
         offset=offset,
         warnings=planned.warnings,

@@ -58,10 +58,12 @@ class Caution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """What became of an append. `ids` are in the order given; `duplicates` were there already, with the same content."""
+    """What became of an append. `ids` are in the order given; `duplicates` were there already, with the same content; `refused`
+    were forgotten for good (memory/forgetting.py), and were not written again."""
 
     accepted: int
     duplicates: int
+    refused: int
     ids: tuple[MessageId, ...]
     offset: int
     warnings: tuple[Caution, ...]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from core.caller import Caller
 from core.errors import Conflict
-from core.ids import KeyId
+from core.ids import KeyId, Principal
 from core.limits import IDEMPOTENCY_KEPT_S
 from storage.database import Transaction
 from storage.statements import upsert
@@ -51,6 +51,7 @@ async def remember(tx: Transaction, caller: Caller, answer: object) -> None:
             digest=once.digest,
             body=once.encode(answer),
             created_at=datetime.now(UTC),
+            owner=caller.subject,
         )
         .on_conflict_do_nothing()
         .returning(idempotency.c.key)
@@ -77,6 +78,18 @@ async def replace(tx: Transaction, caller: Caller, answer: object) -> None:
         )
         .values(body=once.encode(answer))
     )
+
+
+async def forget(tx: Transaction, owner: Principal, until: datetime) -> int:
+    """Drops the answers that were given to or for `owner` up to a moment. How many went."""
+    mine = (idempotency.c.tenant == tx.tenant, idempotency.c.owner == owner, idempotency.c.created_at <= until)
+    return (await tx.execute(delete(idempotency).where(*mine))).rowcount
+
+
+async def count_of(tx: Transaction, owner: Principal, until: datetime) -> int:
+    """How many answers to or for `owner` from before a moment are kept."""
+    mine = (idempotency.c.tenant == tx.tenant, idempotency.c.owner == owner, idempotency.c.created_at <= until)
+    return (await tx.execute(select(func.count()).select_from(idempotency).where(*mine))).scalar_one()
 
 
 def _oldest() -> datetime:

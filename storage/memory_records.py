@@ -56,6 +56,10 @@ class TimeKind(StrEnum):
     MISSING = "missing"
 
 
+# What a message is flagged with that stays in its session's list and is recalled and summarised no more.
+EXPIRED, REJECTED = "expired", "rejected"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRecord:
     """One message as it was said. `trust` is 0 (quarantined) to 4 (written through the API by who may); `rows` is how many
@@ -85,6 +89,11 @@ class MessageRecord:
     def id(self) -> MessageId:
         """The client's own id where it gave one."""
         return message_id(self.row_id, self.client_id)
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether it is only kept, and answers nothing."""
+        return not {EXPIRED, REJECTED}.isdisjoint(self.flags)
 
 
 def message_id(row_id: int, client_id: str | None) -> MessageId:

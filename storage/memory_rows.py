@@ -124,10 +124,13 @@ async def publish(
     )
 
 
-async def retract(tx: Transaction, index: IndexRecord, subject: tuple[Subject, int], *, rows: int) -> None:
-    """Takes the subject out of what is searchable; `rows` is how many rows it has or ever had."""
+async def retract(
+    tx: Transaction, index: IndexRecord, subject: tuple[Subject, int], *, rows: int, told: Principal | None = None
+) -> None:
+    """Takes the subject out of what is searchable; `rows` is how many rows it has or ever had. `told` may follow that it went,
+    the rows' own owner without it."""
     first = select(memory_rows.c.owner).where(memory_rows.c.tenant == tx.tenant, *_of(subject)).limit(1)
-    owner = (await tx.execute(first)).scalar_one_or_none()
+    owner = told or (await tx.execute(first)).scalar_one_or_none()
     await _drop(tx, subject)
     if rows:
         tx.record(
@@ -159,10 +162,23 @@ async def by_keys(tx: Transaction, keys: Sequence[int]) -> dict[int, MemoryRow]:
     return found
 
 
+async def held(tx: Transaction, subject: tuple[Subject, int]) -> dict[int, bytes]:
+    """What is searchable of the subject: the digest of each row's text, by the row's key."""
+    statement = select(memory_rows.c.key, memory_rows.c.vector_sha256).where(memory_rows.c.tenant == tx.tenant, *_of(subject))
+    return {row.key: row.vector_sha256 for row in await tx.execute(statement)}
+
+
 async def page(tx: Transaction, after: int, *, limit: int) -> tuple[MemoryRow, ...]:
     """The tenant's rows in the order of their keys, from behind `after`: for a rebuild."""
     statement = select(memory_rows).where(memory_rows.c.tenant == tx.tenant, memory_rows.c.key > after)
     rows = await tx.execute(statement.order_by(memory_rows.c.key).limit(limit))
+    return tuple(_row(row) for row in rows.mappings())
+
+
+async def of_owner(tx: Transaction, owner: Principal, *, after: int, limit: int) -> tuple[MemoryRow, ...]:
+    """As `page`, of one owner."""
+    mine = (memory_rows.c.tenant == tx.tenant, memory_rows.c.owner == owner, memory_rows.c.key > after)
+    rows = await tx.execute(select(memory_rows).where(*mine).order_by(memory_rows.c.key).limit(limit))
     return tuple(_row(row) for row in rows.mappings())
 
 

@@ -273,6 +273,15 @@ erasures = table(
     Index("erasures_by_state", "state"),
 )
 
+# What an erasure took out of the indexes, by number alone, so that it can be looked for again: keys block << 17 | 0 … rows - 1.
+erased_blocks = table(
+    "erased_blocks",
+    tenant(primary_key=True),
+    Column("erasure_id", Text, primary_key=True),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("rows", Integer, nullable=False),
+)
+
 # How long memory is kept: for one owner, or for the tenant where `owner` is '*'; for one kind, or for all where it is '*'.
 retention = table(
     "retention",

@@ -73,6 +73,18 @@ async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, MessageR
     return found
 
 
+async def of_owner(tx: Transaction, owner: Principal, *, after: int, limit: int) -> tuple[MessageRecord, ...]:
+    """The next `limit` messages of an owner by row, of all sessions."""
+    mine = (messages.c.tenant == tx.tenant, messages.c.owner == owner, messages.c.id > after)
+    rows = await tx.execute(select(messages).where(*mine).order_by(messages.c.id).limit(limit))
+    return tuple(_record(row) for row in rows.mappings())
+
+
+async def flag(tx: Transaction, message: MessageRecord, flags: Sequence[str]) -> None:
+    mine = (messages.c.tenant == tx.tenant, messages.c.id == message.row_id)
+    await tx.execute(update(messages).where(*mine).values(flags=list(flags)))
+
+
 async def between(tx: Transaction, session_id: int, first: int, last: int) -> tuple[MessageRecord, ...]:
     """The messages numbered `first` to `last`, both included, in order; numbers of deleted ones are missing."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq >= first, messages.c.seq <= last)
@@ -90,14 +102,15 @@ async def latest_known(
     tx: Transaction, session_id: int, *, limit: int, occurred_by: datetime | None, recorded_by: datetime | None
 ) -> tuple[MessageRecord, ...]:
     """The last `limit` messages, in order, of those that were not said after `occurred_by` nor written down after
-    `recorded_by`."""
+    `recorded_by`; what was forgotten among them is left out."""
     statement = select(messages).where(*_of(tx, session_id))
     if occurred_by is not None:
         statement = statement.where(messages.c.occurred_at.is_(None) | (messages.c.occurred_at <= occurred_by))
     if recorded_by is not None:
         statement = statement.where(messages.c.recorded_at <= recorded_by)
     rows = (await tx.execute(statement.order_by(messages.c.seq.desc()).limit(limit))).mappings().all()
-    return tuple(_record(row) for row in reversed(rows))
+    found = tuple(_record(row) for row in reversed(rows))
+    return tuple(one for one in found if not one.forgotten)
 
 
 async def following(tx: Transaction, session_id: int, *, after: int, limit: int) -> tuple[MessageRecord, ...]:

@@ -16,6 +16,9 @@ from storage.memory_records import SessionRecord, SessionState
 from storage.memory_tables import sessions
 from storage.statements import locked, upsert
 
+# The kind of the principal that what is being erased belongs to, one for each erasure: nobody reads or writes as one.
+ERASED = "erased:"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSession:
@@ -34,8 +37,9 @@ async def find(tx: Transaction, owner: Principal, session: SessionId) -> Session
 
 
 async def lock(tx: Transaction, row_id: int) -> SessionRecord | None:
-    """The session as it is now, locked until the commit; None when it is gone."""
-    statement = select(sessions).where(sessions.c.tenant == tx.tenant, sessions.c.id == row_id)
+    """The session as it is now, locked until the commit; None when it is gone, or being erased."""
+    mine = (sessions.c.tenant == tx.tenant, sessions.c.id == row_id, ~sessions.c.owner.startswith(ERASED, autoescape=True))
+    statement = select(sessions).where(*mine)
     row = (await tx.execute(locked(tx, statement))).mappings().first()
     return None if row is None else _record(row)
 

@@ -73,6 +73,8 @@ def _memory(change: Change, said: Mapping[int, MessageRecord], spoken: Mapping[i
     subject = Subject(change.block & 3)
     kind, prefix = _NAMES[subject]
     message = said.get(change.subject_id) if subject is Subject.MESSAGE else None
+    if message is not None and message.owner != change.owner:
+        message = None  # being erased
     session = None if message is None else spoken.get(message.session_id)
     return SubjectRecord(
         type=kind,

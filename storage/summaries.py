@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
 
-from core.ids import TenantId
+from core.ids import Principal, TenantId
 from core.limits import CHUNK_ORDINAL_BITS
 from storage.database import Transaction
 from storage.memory_records import SessionRecord
@@ -153,6 +153,15 @@ async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
     for part in _parts(row_ids):
         await _forget_sources(tx, part)
         await tx.execute(delete(summaries).where(summaries.c.tenant == tx.tenant, summaries.c.id.in_(part)))
+
+
+async def of_owner(tx: Transaction, owner: Principal, row_ids: Sequence[int]) -> frozenset[int]:
+    """Those of these nodes that are the owner's and hold something."""
+    found: set[int] = set()
+    for part in _parts(row_ids):
+        mine = (summaries.c.tenant == tx.tenant, summaries.c.owner == owner, summaries.c.state != State.STALE)
+        found.update((await tx.execute(select(summaries.c.id).where(*mine, summaries.c.id.in_(part)))).scalars())
+    return frozenset(found)
 
 
 async def rows_of(tx: Transaction, row_id: int) -> int:

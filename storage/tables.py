@@ -250,5 +250,6 @@ idempotency = table(
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("owner", Text),  # for whom the caller acted: an erasure takes the answers along
     Index("idempotency_by_age", "created_at"),
 )

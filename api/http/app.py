@@ -21,6 +21,7 @@ from api.http.routes import (
     changes,
     context,
     documents,
+    forgetting,
     indexes,
     jobs,
     keys,
@@ -48,6 +49,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *jobs.OPERATIONS,
     *indexes.OPERATIONS,
     *changes.OPERATIONS,
+    *forgetting.OPERATIONS,
     *keys.OPERATIONS,
 )
 

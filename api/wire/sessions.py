@@ -91,10 +91,11 @@ class CautionOut(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendOut(Wire):
-    """What became of an append. `duplicates` were there already, with the same content."""
+    """What became of an append. `duplicates` were there already, with the same content; `refused` were forgotten for good."""
 
     accepted: int
     duplicates: int
+    refused: int
     ids: tuple[str, ...]
     offset: int
     warnings: tuple[CautionOut, ...]
@@ -197,6 +198,7 @@ def appended_out(answer: Appended) -> AppendOut:
     return AppendOut(
         accepted=answer.accepted,
         duplicates=answer.duplicates,
+        refused=answer.refused,
         ids=answer.ids,
         offset=answer.offset,
         warnings=tuple(

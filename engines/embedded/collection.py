@@ -36,7 +36,7 @@ from engines.embedded.snapshot import (
     write_rows,
 )
 from engines.embedded.tuning import Tuning
-from engines.port import Arms, Collection, CollectionStats, Hit, Query, Row, Vector, Watermark
+from engines.port import Arms, Collection, CollectionStats, Held, Hit, Query, Row, Vector, Watermark
 
 _NORM_ERROR_MAX = 0.01
 _ROW_BYTES = 250  # key, slot, and the row's place in each of about ten postings
@@ -106,6 +106,12 @@ class OpenCollection:
             share = len(admitted) / len(self._rows)
             restriction = Restriction(admitted, share, self._rows.slot_of, clause)
         return _hits(self._view.search(query.text, limit=query.limit, restriction=restriction))
+
+    def held(self, keys: Sequence[int]) -> Held:
+        with self._lock.reading(), backend("looking for rows"):
+            return Held(
+                dense=frozenset(key for key in keys if key in self._rows.slot_of), keyword=frozenset(self._view.holding(keys))
+            )
 
     # --- changing
 

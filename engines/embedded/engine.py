@@ -15,7 +15,7 @@ from engines.embedded.locks import FolderLock
 from engines.embedded.shelf import Shelf
 from engines.embedded.tuning import Tuning
 from engines.embedded.workers import Workers
-from engines.port import Arms, Collection, CollectionStats, Query, Row, Watermark
+from engines.port import Arms, Collection, CollectionStats, Held, Query, Row, Watermark
 
 
 class EmbeddedEngine:
@@ -48,6 +48,9 @@ class EmbeddedEngine:
         if visibility.tenant != query.collection.tenant:
             raise Invalid("engine.wrong_tenant", "the visibility is of another tenant than the collection")
         return await self._searches.run(partial(self._search, visibility, query))
+
+    async def held(self, collection: Collection, keys: Sequence[int]) -> Held:
+        return await self._searches.run(partial(self._held, collection, keys))
 
     async def durable(self, collection: Collection) -> Watermark | None:
         return await self._changes.run(partial(self._durable, collection))
@@ -96,6 +99,10 @@ class EmbeddedEngine:
             if opened:
                 return opened.search(visibility, query)
         return Arms(dense=None if query.vector is None else (), keyword=None if query.text is None else ())
+
+    def _held(self, collection: Collection, keys: Sequence[int]) -> Held:
+        with self._shelf.lease(collection, create=False) as opened:
+            return opened.held(keys) if opened else Held(dense=frozenset(), keyword=frozenset())
 
     def _durable(self, collection: Collection) -> Watermark | None:
         with self._shelf.lease(collection, create=False) as opened:

@@ -26,6 +26,7 @@ from engines.port import Row
 
 _ANALYSED = "spaces"  # the text field's tokenizer: our terms are already final
 _COUNTED_MAX = 1_000
+KEYS_PER_QUERY = 1_000
 _NUMBER_MAX = 1.7e308
 
 
@@ -68,6 +69,16 @@ class KeywordView:
                 return checked
         silent = Query.const_score_query(restriction.clause(), 0.0)
         return settle(self._fetcher(Query.boolean_query([(Occur.Must, scoring), (Occur.Must, silent)])), limit)
+
+    def holding(self, keys: Sequence[int]) -> list[int]:
+        """Those of `keys` that are there."""
+        found: list[int] = []
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            wanted = list(keys[start : start + KEYS_PER_QUERY])
+            query = Query.term_set_query(self._schema, KEY, wanted)
+            hits = self._searcher.search(query, len(wanted), count=False).hits
+            found += [int(key or 0) for key in self._searcher.fast_field_values(KEY, [address for _, address in hits])]
+        return found
 
     def _check(self, scoring: Query, limit: int, restriction: Restriction) -> Scored | None:
         """The unrestricted list, long enough that `limit` of it should pass; None when too few did.

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import Invalid
 from core.filters import Eq, Exists, In, Not, Prefix, Range
-from engines.port import SearchEngine
+from engines.port import Held, SearchEngine
 from tests.support.engines import (
     DIMENSION,
     FLAT,
@@ -45,6 +45,14 @@ async def machine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 @pytest.fixture
 async def engine(machine: BruteforceMachine | EmbeddedMachine) -> SearchEngine:
     return await machine.start()
+
+
+async def test_what_an_arm_holds_is_told_by_key(engine: SearchEngine) -> None:
+    assert await engine.held(HERE, [1]) == Held(dense=frozenset(), keyword=frozenset())
+    await fill(engine, HERE, [row(key, "wing", acl=("user:ann",)) for key in range(1, 150)])
+    await engine.apply(HERE, upserts=(), deletes=[7, 9], watermark=watermark(2))
+    expected = frozenset({6, 8})
+    assert await engine.held(HERE, [6, 7, 8, 9, 500]) == Held(dense=expected, keyword=expected)
 
 
 # --- what is admitted

@@ -15,7 +15,7 @@ from core.caller import Visibility
 from core.errors import Invalid
 from core.filters import All, Any, Eq, Exists, Filter, In, Not, Prefix, Range, exists_token, prefix_token, value_token
 from engines.analysis import analyse, check_language
-from engines.port import Arms, Collection, CollectionStats, Hit, Query, Row, Vector, Watermark
+from engines.port import Arms, Collection, CollectionStats, Held, Hit, Query, Row, Vector, Watermark
 
 K1 = 1.2
 B = 0.75
@@ -67,6 +67,11 @@ class BruteforceEngine:
             dense=None if query.vector is None else _best(_cosines(query.vector, rows), query.limit),
             keyword=None if query.text is None else _best(_bm25(query, held.rows, rows), query.limit),
         )
+
+    async def held(self, collection: Collection, keys: Sequence[int]) -> Held:
+        rows = self._held.get(collection.path, _Held()).rows
+        found = frozenset(key for key in keys if key in rows)
+        return Held(dense=found, keyword=found)
 
     async def durable(self, collection: Collection) -> Watermark | None:
         kept = self._disk.get(collection.path)

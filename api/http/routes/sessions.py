@@ -280,7 +280,7 @@ APPEND = Operation(
     run=_append,
     present=alone(appended_out),
     answer=Shape(AppendOut),
-    answer_example={"accepted": 1, "duplicates": 0, "ids": ["m1"], "offset": 40, "warnings": []},
+    answer_example={"accepted": 1, "duplicates": 0, "refused": 0, "ids": ["m1"], "offset": 40, "warnings": []},
     once=True,
     troubles=(*BODY, NO_USER, NO_SESSION, _CLOSED, _OTHER, _LARGE, ONCE),
 )

@@ -13,6 +13,7 @@ NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SCOPED = (
     "entities",
     "entity_aliases",
+    "erased_blocks",
     "erasures",
     "event_times",
     "fact_history",
@@ -34,6 +35,7 @@ def upgrade() -> None:
     _subjects()
     _entities()
     _entity_aliases()
+    _erased_blocks()
     _erasures()
     _event_times()
     _fact_history()
@@ -67,6 +69,7 @@ def _subjects() -> None:
     op.execute("ALTER TABLE changes RENAME COLUMN version_id TO block")
     op.execute('ALTER TABLE changes RENAME COLUMN chunks TO "rows"')
     op.add_column("changes", sa.Column("owner", sa.Text(), nullable=True))
+    op.add_column("idempotency", sa.Column("owner", sa.Text(), nullable=True))
     op.add_column("changes", sa.Column("fresh", sa.Boolean(), nullable=False, server_default=sa.text("false")))
 
 
@@ -95,6 +98,17 @@ def _entity_aliases() -> None:
         sa.PrimaryKeyConstraint("tenant", "owner", "alias"),
     )
     op.create_index("entity_aliases_by_entity", "entity_aliases", ["tenant", "entity_id"], unique=False)
+
+
+def _erased_blocks() -> None:
+    op.create_table(
+        "erased_blocks",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("erasure_id", sa.Text(), nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "erasure_id", "block"),
+    )
 
 
 def _erasures() -> None:
