@@ -56,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{name}: mem0 …", flush=True)
                 figures[name]["mem0"] = measure(its, Mem0(options.mem0, Path(folder) / name).rank(its, max(DEPTHS)))
     print(table(figures), f"answerable: {calibration}", sep="\n")
-    content = {"figures": figures, "answerable": calibration, **provenance()}
     if options.write_baselines:
-        BASELINE.write_text(json.dumps(content, indent=1) + "\n")
+        run = {"answerable": calibration, **provenance()}
+        sets = {**_committed(), **{name: {"figures": arms, "run": run} for name, arms in figures.items()}}
+        BASELINE.write_text(json.dumps(sets, indent=1) + "\n")
         print("wrote", BASELINE.name)
         return 0
     fallen = drops(figures)
@@ -188,15 +189,19 @@ def table(figures: Table) -> str:
 
 def drops(figures: Table) -> list[str]:
     """Committed figures of our own that this run misses; sets and baselines that it did not run are not compared."""
-    if not BASELINE.exists():
-        return []
-    committed = cast("Table", json.loads(BASELINE.read_text())["figures"])
+    committed = _committed()
     return [
         f"{name} {measured}: {now} now, {before} before"
         for name, arms in figures.items()
-        for measured, before in committed.get(name, {}).get("recall", {}).items()
+        if name in committed
+        for measured, before in cast("dict[str, Table]", committed)[name]["figures"]["recall"].items()
         if (now := arms["recall"].get(measured, 0.0)) < before - DROP_MAX
     ]
+
+
+def _committed() -> dict[str, object]:
+    """By set: its figures, and the run that they are of."""
+    return json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
