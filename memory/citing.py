@@ -92,6 +92,13 @@ _THIRD_PERSON = {
     "my": "{}'s",
     "i": "{}",
 }
+# Verbs whose present takes an s after a name and cannot be taken for their past; others stay as they were said.
+_PRESENT = re.compile(
+    r" (?:(?:also|always|never|really|still|usually|often|only|just|now) )?"
+    r"(?:agree|believe|care|collect|cook|dislike|drink|drive|eat|enjoy|expect|feel|find|follow|forget|get|give|go"
+    r"|hate|hope|keep|know|like|live|look|love|make|mean|need|own|plan|play|prefer|remember|see|speak|suggest|take|think|understand|use|visit|walk|want|wear"
+    r"|wish|work)(?=[ .,;:!?]|$)"
+)
 
 
 def named(sentence: str, speaker: str) -> str:
@@ -99,8 +106,14 @@ def named(sentence: str, speaker: str) -> str:
     match = _FIRST_PERSON.match(sentence)
     if match is None or not speaker:
         return sentence
-    form = _THIRD_PERSON[match["form"].lower().replace("\u2019", "'")]
-    return f"{match['lead']}{form.format(speaker)}{sentence[match.end() :]}"
+    said = match["form"].lower().replace("\u2019", "'")
+    verb = _PRESENT.match(sentence, match.end()) if said == "i" else None
+    rest = sentence[match.end() :] if verb is None else f"{_with_s(verb[0])}{sentence[verb.end() :]}"
+    return f"{match['lead']}{_THIRD_PERSON[said].format(speaker)}{rest}"
+
+
+def _with_s(verb: str) -> str:
+    return f"{verb}es" if verb.endswith(("go", "wish")) else f"{verb}s"
 
 
 def _paired(utterances: Sequence[Utterance], by_message: Sequence[list[Sentence]]) -> Iterator[list[Sentence]]:

@@ -45,6 +45,10 @@ def test_a_sentence_that_says_nothing_in_particular_has_no_mark() -> None:
         ("I'm tired.", "Ida is tired."),
         ("I’ve seen it.", "Ida has seen it."),  # noqa: RUF001  # as phones type it
         ("I don't know.", "Ida doesn't know."),
+        ("I prefer window seats.", "Ida prefers window seats."),
+        ("I usually go by train.", "Ida usually goes by train."),
+        ("I read it twice.", "Ida read it twice."),
+        ("I think.", "Ida thinks."),
         ("My sister paints.", "Ida's sister paints."),
         ('"I will," she said.', '"I will," she said.'),
         ("In May I moved.", "In May I moved."),
