@@ -1,5 +1,5 @@
 """The entries of one partition as a flat index in memory: exact cosine search, and which entry is of which answer group. A
-copy of the records, rebuilt from them; the records decide at hit time. docs/adr/0020 says why this and not the engine.
+copy of the records, rebuilt from them; the records decide at hit time. docs/adr/0012 says why this and not the engine.
 """
 
 from collections.abc import Mapping
