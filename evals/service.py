@@ -130,6 +130,10 @@ class Service:
     def post(self, path: str, body: Mapping[str, object]) -> Json:
         return self._ask("POST", path, body)
 
+    def call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Json:
+        """Any operation."""
+        return self._ask(method, path, body)
+
     def metrics(self) -> dict[str, float]:
         """Every sample of /metrics by its name with labels."""
         lines = self.http.get("/metrics").raise_for_status().text.splitlines()

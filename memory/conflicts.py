@@ -13,10 +13,12 @@ A proof trusted less than the fact is not counted, so that nobody weakens a fact
 the place of the earlier ones. So a fact's trust is the least of the proofs that it rests on.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 
 from memory.statements import Cardinality, Statement, Status, comparable, fold, triple_of
 from memory.timeline import UNDATED, Entry, Place, arrange
@@ -24,6 +26,11 @@ from memory.timeline import UNDATED, Entry, Place, arrange
 NEAR_COSINE_MIN = 0.93
 NEW = 0  # stands for the statement among the ids of facts, which begin at 1
 
+_FILLER_WORDS = (
+    "a an and are at be by for has have how in is it my of on our that the them there they this to was were who with"
+)
+_FILLERS = frozenset(_FILLER_WORDS.split())
+_ENDINGS = frozenset(["", "s", "es", "d", "ed", "e", "y", "ies", "ing", "ning", "ting", "ly"])
 _IN_TIME = frozenset({Status.ACTIVE, Status.SUPERSEDED, Status.CHALLENGED})
 
 
@@ -189,9 +196,34 @@ def _near(new: Statement, known: Sequence[Known], similarity: Mapping[int, float
         and fold(fact.attribute) == fold(new.attribute)
         and fact.polarity == new.polarity
         and comparable(fact.text, new.text)
+        and _values_alike(fact, new)
         and (fact.valid_from or UNDATED) <= (new.valid_from or UNDATED)
     ]
     return max(close, key=lambda fact: similarity[fact.id], default=None)
+
+
+def _values_alike(fact: Known, new: Statement) -> bool:
+    """What a cosine is blind to: the text is a frame around a value, so "the status is open" is near "the status is closed".
+
+    One value at a time must have the same words, or an update would be lost. Where there are many, one side may say more than
+    the other, but not each something else ("in the morning", "in the evening"), nor compare the other way round.
+    """
+    if new.cardinality is Cardinality.ONE:
+        return frozenset(_words(fact.value)) == frozenset(_words(new.value))
+    left, right = _words(fact.text), _words(new.text)
+    more = [word for word in left if not any(_varies(word, other) for other in right)]
+    less = [word for word in right if not any(_varies(word, other) for other in left)]
+    return not (more and less) and ("than" not in left or left == right)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"\w+", fold(text)) if word not in _FILLERS]
+
+
+def _varies(word: str, other: str) -> bool:
+    """Whether the two are forms of one word."""
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
+    return word == other or (shared >= 3 and {word[shared:], other[shared:]} <= _ENDINGS)
 
 
 def _proof(new: Statement, fact: Known) -> Proof:

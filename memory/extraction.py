@@ -39,7 +39,7 @@ _SUPPOSED = re.compile(
     re.IGNORECASE,
 )
 _REPORTED = re.compile(
-    r"\b(?:he|she|they|people|someone|somebody|everyone|you|[A-Z]\w+) (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
+    r"(?<!['\w])(?!I\b)\w+ (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
     r"|asked|believes?|mentioned|suggested|keeps? saying)\b|\b(?:asked|told) (?:me|him|her|them)\b",
 )
 _SLIP = re.compile(

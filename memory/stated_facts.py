@@ -28,7 +28,8 @@ from memory.statements import Cardinality, Kind
 
 MANY = Cardinality.MANY
 _NUMBER = (
-    r"(?P<v>[$€£]?\d(?:[\d.,]*\d)?(?:\s?(?:%|percent\b|[A-Za-z]{1,12}(?:/[a-z]{1,6})?\b))?)(?=\s*(?:$|[.,;!?)]| (?:now"
+    r"(?P<v>[$€£]?\d(?:[\d.,]*\d)?(?:\s?(?!(?:now|and|but|because|after|since|instead|per|as|from)\b)"
+    r"(?:%|percent\b|[A-Za-z]{1,12}(?:/[a-z]{1,6})?\b))?)(?=\s*(?:$|[.,;!?)]| (?:now"
     r"|and|but|because|after|since|instead|per|as|from)\b))"
 )
 _IS = (

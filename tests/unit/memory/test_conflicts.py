@@ -135,6 +135,20 @@ def test_nearly_the_same_with_another_number_or_name_is_not() -> None:
     assert book.write(home("walks with Cy", many=True), similarity={2: 0.99}) is Outcome.ADDED
 
 
+def test_another_value_in_the_same_words_around_it_is_never_merged() -> None:
+    book = Notebook()
+    book.write(home("open", 0))
+    assert book.write(home("closed", 2), similarity={1: 0.99}) is Outcome.SUPERSEDED
+    assert book.current() == ["closed"]
+
+
+def test_words_put_the_other_way_round_or_in_each_others_place_are_not_merged() -> None:
+    book = Notebook()
+    book.write(home("dogs more than cats", many=True), home("one tablet in the morning", many=True))
+    assert book.write(home("cats more than dogs", many=True), similarity={1: 0.99}) is Outcome.ADDED
+    assert book.write(home("one tablet in the evening", many=True), similarity={2: 0.99}) is Outcome.ADDED
+
+
 def test_below_the_threshold_nothing_is_merged() -> None:
     book = Notebook()
     book.write(home("green tea", many=True))
