@@ -87,7 +87,7 @@ def play(service: Service, user: str, case: Case) -> Seen:
         if match is None:
             raise ValueError(f"no step: {step}")
         before = _facts(service, user)
-        told = _take(service, user, match["who"], _moment(match["day"]), match["said"])
+        told = _take(service, user, match["who"], at=_moment(match["day"]), said=match["said"])
         outcome = told or _observed(before, _facts(service, user))
     holding = [one for one in _facts(service, user).values() if one["status"] == "active" and one["polarity"]]
     return Seen(outcome=outcome, values=tuple(sorted(str(one["value"]).casefold() for one in holding)))
@@ -108,7 +108,7 @@ def measure(cases: Sequence[Case], seen: Sequence[Seen]) -> Mapping[str, float]:
     }
 
 
-def _take(service: Service, user: str, who: str, at: datetime | None, said: str) -> str | None:
+def _take(service: Service, user: str, who: str, *, at: datetime | None, said: str) -> str | None:
     """Takes one step. The outcome, where the service says it."""
     when = None if at is None else at.isoformat()
     if who in ROLES:
