@@ -129,6 +129,9 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         embedder=spec.name, languages=LANGUAGES, tokens_max=spec.tokens_max, default=IndexProfile(fusion=fusion)
     )
     space = VectorSpace(embedder=spec.name, model=spec.digest, dimension=spec.dimension, tokens_max=spec.tokens_max)
+    retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
+    room = caching(database=database, embedder=backends.embedder, retrieval=retrieval, progress=projector, clock=clock)
+    cached, cache_work = await stack.enter_async_context(room)
     remembering = make_remembering(
         Means(
             database=database,
@@ -141,12 +144,10 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             recall=settings.recall.values(),
             triggers=settings.compression.values(),
             model=backends.model,
+            substrates=(cached.users,),
         )
     )
     keys = Keys(database, clock)
-    retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
-    room = caching(database=database, embedder=backends.embedder, retrieval=retrieval, progress=projector, clock=clock)
-    cached, cache_work = await stack.enter_async_context(room)
     services = Services(
         database=database,
         catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),

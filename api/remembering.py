@@ -10,7 +10,7 @@ from engines.port import SearchEngine
 from inference.port import Embedder, TextModel, TokenCounter
 from memory.compression import Compression
 from memory.compressor import Compressor
-from memory.erasure import Erasing
+from memory.erasure import Erasing, Substrate
 from memory.fact_learning import FactDependent, FactLearner
 from memory.facts import Facts
 from memory.forgetting import Forgetting
@@ -38,6 +38,7 @@ class Means:
     recall: Weights
     triggers: Triggers
     model: TextModel | None
+    substrates: tuple[Substrate, ...]
 
 
 # Of the words that compression compares: conversations have no index with a language of its own.
@@ -65,7 +66,7 @@ def make_remembering(means: Means) -> Remembering:
         weights=means.recall,
         clock=clock,
     )
-    erasing = Erasing(db=db, engine=means.engine, progress=progress, clock=clock)
+    erasing = Erasing(db=db, engine=means.engine, progress=progress, clock=clock, substrates=means.substrates)
     return Remembering(
         memory=Memory(
             db=db,

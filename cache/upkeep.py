@@ -5,7 +5,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cache import errors
 from cache.calibration import LABELS_KEPT, QUARANTINE_AFTER, SCORES_KEPT
@@ -99,10 +99,10 @@ class UserEntries:
         self._parts.partitions.drop(tenant, ids)
         return len(ids)
 
-    async def probe(self, tenant: TenantId, owner: Principal) -> int:
-        """How many such entries there are now."""
+    async def probe(self, tenant: TenantId, owner: Principal, *, until: datetime) -> int:
+        """How many such entries there are now that were stored up to that moment."""
         async with self._parts.db.read(tenant) as tx:
-            return len(await cache_entries.of_owner(tx, owner))
+            return len(await cache_entries.of_owner(tx, owner, until=until))
 
 
 class Upkeep:

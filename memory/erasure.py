@@ -8,6 +8,7 @@ the store and in both arms of the engine.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from core.caller import Caller, Grant, user_name
@@ -60,8 +61,8 @@ class Substrate(Protocol):
         """Takes everything of the owner out; safe to repeat. How many went."""
         ...
 
-    async def probe(self, tenant: TenantId, owner: Principal) -> int:
-        """How much of what was the owner's when it was erased is found now."""
+    async def probe(self, tenant: TenantId, owner: Principal, *, until: datetime) -> int:
+        """How much of what was the owner's at that moment is found now."""
         ...
 
 
@@ -97,10 +98,12 @@ class Erasing:
             created_at=now,
             finished_at=None,
         )
+        # Once more at the end: what is stored elsewhere meanwhile may rest on what was read before.
+        elsewhere = {one.name: await one.erase(caller.tenant, caller.subject) for one in self._substrates}
         async with self._db.write(caller.tenant) as tx:
             await erasures.begin(tx, erasure)
             gone = await idempotency.forget(tx, caller.subject, now)
-            await erasures.count(tx, erasure, {"idempotency": gone})
+            await erasures.count(tx, erasure, {**elsewhere, "idempotency": gone})
             await idempotency.remember(tx, caller, erasure)
         self._awake.set()
         return erasure
@@ -212,7 +215,7 @@ class Erasing:
                 found["dense_index"] += len(held.dense)
                 found["keyword_index"] += len(held.keyword)
         for one in self._substrates:
-            found[one.name] = await one.probe(tenant, erasure.owner)
+            found[one.name] = await one.probe(tenant, erasure.owner, until=erasure.created_at)
         return found
 
 

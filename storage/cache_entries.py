@@ -253,12 +253,16 @@ async def find_ids(tx: Transaction, cut: Cut, scopes: Sequence[tuple[str, str]] 
     return tuple((await tx.execute(statement.order_by(cache_entries.c.id))).scalars())
 
 
-async def of_owner(tx: Transaction, owner: Principal) -> tuple[int, ...]:
-    """The entries that a user stored, that are the user's own, or that rest on the user's memory."""
+async def of_owner(tx: Transaction, owner: Principal, *, until: datetime | None = None) -> tuple[int, ...]:
+    """The entries that a user stored, that are the user's own, or that rest on the user's memory; those stored up to a moment
+    where one is given."""
     resting = select(cache_sources.c.entry_id).where(cache_sources.c.tenant == tx.tenant, cache_sources.c.owner == owner)
     private = (cache_entries.c.scope == "private") & (cache_entries.c.scope_id == owner)
     its = or_(cache_entries.c.owner == owner, private, cache_entries.c.id.in_(resting))
-    return tuple((await tx.execute(select(cache_entries.c.id).where(*_of(tx), its))).scalars())
+    found = select(cache_entries.c.id).where(*_of(tx), its)
+    if until is not None:
+        found = found.where(cache_entries.c.created_at <= until)
+    return tuple((await tx.execute(found)).scalars())
 
 
 async def remove(tx: Transaction, ids: Sequence[int]) -> None:

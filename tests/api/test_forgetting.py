@@ -213,3 +213,14 @@ def test_facts_are_erased_with_their_user_and_refused_from_then_on(client: httpx
     assert made(client.get("/v1/memories", params={"user_id": user}))["items"] == []
     assert learn(client, user, "43")["outcome"] == "refused"
     assert made(client.post(f"/v1/erasures/{receipt['id']}:verify"))["clean"]
+
+
+def test_an_answer_in_the_cache_goes_with_the_user_it_was_kept_for(service: Service, client: httpx.Client, user: str) -> None:
+    body = {"namespace": user, "query": "How do I reset my password?"}
+    with service.client(service.make_key(f"user:{user}", "read", "write")) as mine:
+        made(mine.post("/v1/cache:store", json={**body, "response": "At the help desk."}))
+        assert made(mine.post("/v1/cache:lookup", json=body))["status"] == "hit"
+        receipt = erased(client, user)
+        assert made(mine.post("/v1/cache:lookup", json=body))["status"] == "miss"
+    assert receipt["receipt"]["cache"] == 1
+    assert made(client.post(f"/v1/erasures/{receipt['id']}:verify"))["clean"]

@@ -214,10 +214,10 @@ async def test_erasing_a_user_takes_the_entries_along(room: Room) -> None:
     bob = asks(room, BOB)
     await room.keep("Where is the garage?", "Behind the house.", scope=Scope.TENANT, caller=bob)
     users = UserEntries(room.parts)
-    assert await users.probe(TENANT, ANN) == 2
+    assert await users.probe(TENANT, ANN, until=room.clock.now()) == 2
     assert await users.erase(TENANT, ANN) == 2
     assert await users.erase(TENANT, ANN) == 0
-    assert await users.probe(TENANT, ANN) == 0
+    assert await users.probe(TENANT, ANN, until=room.clock.now()) == 0
     assert (await room.look(NEAR)).similarity is None
     assert (await room.look("Where is the garage?", scope=Scope.TENANT)).status == "hit"
 
