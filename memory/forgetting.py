@@ -30,6 +30,8 @@ from storage.records import IndexRecord
 
 IDS_MAX = 1_000
 LIMIT_MAX = 1_000
+# What a query without a limit takes: as many as a search shows by default, so that a dry run shows all that would go.
+QUERY_LIMIT = 10
 ROWS_PER_PAGE = 1_000
 _PREFIXES = {Subject.MESSAGE: "msg", Subject.FACT: "fact", Subject.SUMMARY: "sum"}
 
@@ -44,8 +46,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Exactly one of the first three. `limit` is needed with the other two: how many of the best that the query finds, or how
-    many the filter may match at most."""
+    """Exactly one of the first three. `limit` belongs to the last two: how many of the best that the query finds (10 where
+    absent), or how many the filter may match at most (LIMIT_MAX)."""
 
     ids: tuple[str, ...] | None = None
     query: str | None = None
@@ -112,11 +114,10 @@ class Forgetting:
     async def _select(self, caller: Caller, selector: Selector) -> tuple[_Key, ...]:
         if selector.ids is not None:
             return tuple(dict.fromkeys(_key(one) for one in selector.ids))
-        assert selector.limit is not None, "checked"
         if selector.query is not None:
-            request = RecallRequest(query=selector.query, k=selector.limit, superseded=True)
+            request = RecallRequest(query=selector.query, k=selector.limit or QUERY_LIMIT, superseded=True)
             return tuple(_key(memo.id) for memo in (await self._recall.search(caller, request)).results)
-        return await self._filtered(caller, selector.filter, selector.limit)
+        return await self._filtered(caller, selector.filter, selector.limit or LIMIT_MAX)
 
     async def _filtered(self, caller: Caller, raw: object, limit: int) -> tuple[_Key, ...]:
         async with self._db.read(caller.tenant) as tx:
@@ -243,7 +244,7 @@ def _check(selector: Selector, limits: Limits) -> None:
             raise errors.invalid_selector("has a limit beside ids, which are their own; leave it out")
         return
     most = limits.k_max if selector.query is not None else LIMIT_MAX
-    if selector.limit is None or not 1 <= selector.limit <= most:
+    if selector.limit is not None and not 1 <= selector.limit <= most:
         raise errors.invalid_selector(f"has the limit {selector.limit}; with {given[0]} give 1 to {most}, so that no more goes")
 
 

@@ -18,8 +18,8 @@ ModeName = Literal["expire", "reject", "purge"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectorIn(Wire):
-    """Exactly one of `ids`, `query` and `filter`. `limit` belongs to the last two: how many of the best that the query finds,
-    or how many the filter may match (one more, and nothing is forgotten)."""
+    """Exactly one of `ids`, `query` and `filter`. `limit` belongs to the last two: how many of the best that the query finds
+    (10 where absent), or how many the filter may match (1,000; one more, and nothing is forgotten)."""
 
     ids: tuple[str, ...] | None = None
     query: str | None = None

@@ -87,6 +87,7 @@ def test_what_expires_or_is_rejected_is_listed_and_not_recalled_nor_summarised(
 def test_a_trial_names_what_would_go_and_takes_nothing(client: httpx.Client, user: str) -> None:
     say(client, user, "The spare key hangs behind the boiler.")
     answer = made(forget(client, user, {"query": "spare key", "limit": 5}, dry_run=True))
+    assert made(forget(client, user, {"query": "spare key"}, dry_run=True))["ids"] == answer["ids"]
     assert (len(answer["ids"]), answer["dry_run"]) == (1, True)
     assert list(recalled(client, user, "spare key")) == list(answer["ids"])
     assert made(forget(client, user, {"query": "spare key", "limit": 5}))["ids"] == answer["ids"]
@@ -106,7 +107,14 @@ def test_a_filter_takes_all_that_it_matches_or_nothing(client: httpx.Client, use
 
 @pytest.mark.parametrize(
     "selector",
-    [{}, {"ids": []}, {"ids": ["msg_0000000000001"], "query": "x"}, {"query": "x"}, {"filter": {"eq": ["a", 1]}}, {"limit": 3}],
+    [
+        {},
+        {"ids": []},
+        {"ids": ["msg_0000000000001"], "query": "x"},
+        {"query": "x", "limit": 0},
+        {"query": "x", "limit": 101},
+        {"limit": 3},
+    ],
 )
 def test_a_selector_without_an_aim_or_a_bound_is_refused(client: httpx.Client, user: str, selector: dict[str, object]) -> None:
     problem(forget(client, user, selector), 422, "memory.invalid_selector")

@@ -32,7 +32,7 @@ _NO_MEMORY = Trouble(
 _SELECTOR = Trouble(
     kind=Invalid,
     code="memory.invalid_selector",
-    detail="selector has the limit None; with filter give 1 to 1000, so that no more goes",
+    detail="selector has the limit 5000; with filter give 1 to 1000, so that no more goes",
 )
 _WIDE = Trouble(
     kind=Conflict,
