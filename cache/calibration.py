@@ -21,7 +21,7 @@ STRETCHES = 20
 STEPS = 80  # thresholds that are tried, from the highest score down
 # A threshold is looked for at many scores, again and again. The best of many looks is better than it will prove: so it has to
 # hold at more than the confidence that is told (evals/cache_streams.py: at 0.95 two of 18 streams broke their bound of 0.01).
-LOOKS_CONFIDENCE = 0.98
+LOOKS_CONFIDENCE = 0.99
 QUARANTINE_AFTER = 2  # audited false hits of one entry
 
 AUDIT_RATE_FIRST = 0.2

@@ -61,8 +61,8 @@ def test_a_rate_that_the_data_cannot_reach_serves_nothing() -> None:
 
 
 def test_a_threshold_that_was_picked_out_of_many_must_hold_at_more_than_what_is_told() -> None:
-    right = [Label(score=0.9, wrong=False) for _ in range(350)]
-    enough = [Label(score=0.9, wrong=False) for _ in range(420)]
+    right = [Label(score=0.9, wrong=False) for _ in range(450)]
+    enough = [Label(score=0.9, wrong=False) for _ in range(500)]
     assert operating_point(right, [0.9], 0.01).threshold is None
     assert operating_point(enough, [0.9], 0.01).threshold == 0.9
 
