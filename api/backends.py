@@ -6,10 +6,12 @@ from typing import Protocol
 
 from api.data_folder import DataFolder
 from api.settings import (
+    NoProxy,
     NoTextModel,
     OnnxDirectoryEmbedder,
     OnnxEmbedder,
     OpenAIEmbedder,
+    OpenAIProxy,
     OpenAITextModel,
     PostgresDatabase,
     SentenceTransformersEmbedder,
@@ -22,6 +24,7 @@ from engines.port import SearchEngine
 from indexing.parsing.wire import TokenizerSource
 from inference.port import Embedder, TextModel
 from inference.spending import Ledger
+from inference.upstream import Upstream, UpstreamAddress
 
 
 class CountingEmbedder(Embedder, Protocol):
@@ -92,6 +95,16 @@ def make_text_model(settings: Settings, *, ledger: Ledger, clock: Clock) -> Text
             return _openai_text(wanted, ledger, clock)
 
 
+def make_upstream(settings: Settings) -> Upstream | None:
+    """None where none is set: then there is no proxy."""
+    match settings.proxy:
+        case NoProxy():
+            return None
+        case OpenAIProxy(url=url, api_key=api_key, timeout_s=timeout_s, total_s=total_s):
+            key = None if api_key is None else api_key.get_secret_value()
+            return Upstream.open(UpstreamAddress(url=url, key=key, timeout_s=timeout_s, total_s=total_s))
+
+
 def choices(settings: Settings) -> tuple[Choice, ...]:
     """Every seam, its backend, and which setting decided."""
     return (
@@ -99,6 +112,7 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
         _choice(settings, "engine", settings.engine.kind),
         _choice(settings, "embedder", settings.embedder.kind),
         _choice(settings, "text_model", settings.text_model.kind),
+        _choice(settings, "proxy", settings.proxy.kind),
     )
 
 

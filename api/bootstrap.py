@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from api.auth import Auth
-from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine, make_text_model
+from api.backends import CountingEmbedder, choices, database_url, make_embedder, make_engine, make_text_model, make_upstream
 from api.caching import caching
 from api.contexts import sources_of
 from api.data_folder import DataFolder
 from api.keys import Keys
 from api.ledger import StoredLedger
+from api.proxying import Proxy
 from api.remembering import Means, make_remembering
 from api.services import Runtime, Services
 from api.settings import Settings
@@ -45,6 +46,7 @@ from indexing.removal import Removal
 from indexing.service import Indexing
 from indexing.sources import SourceRules
 from inference.port import TextModel
+from inference.upstream import Upstream
 from inference.vocabularies import CarriedVocabularies
 from retrieval.context import Contexts
 from retrieval.service import Retrieval
@@ -74,6 +76,7 @@ class _Backends:
     embedder: CountingEmbedder
     engine: SearchEngine
     model: TextModel | None
+    upstream: Upstream | None
 
 
 async def migrate(settings: Settings, folder: DataFolder) -> None:
@@ -112,7 +115,10 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     model = make_text_model(settings, ledger=StoredLedger(database), clock=foundation.clock)
     if model is not None:
         stack.push_async_callback(model.close)
-    return _Backends(database=database, embedder=embedder, engine=engine, model=model)
+    upstream = make_upstream(settings)
+    if upstream is not None:
+        stack.push_async_callback(upstream.close)
+    return _Backends(database=database, embedder=embedder, engine=engine, model=model, upstream=upstream)
 
 
 async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExitStack) -> tuple[Services, Workers]:
@@ -165,6 +171,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         ),
         remembering=remembering,
         caching=cached,
+        proxy=Proxy(cached.cache, backends.upstream, clock),
         projector=projector,
         feed=Feed(db=database, progress=projector),
         keys=keys,

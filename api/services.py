@@ -7,6 +7,7 @@ from pathlib import Path
 
 from api.auth import Auth
 from api.keys import Keys
+from api.proxying import Proxy
 from cache.importing import Importing
 from cache.service import Cache
 from cache.upkeep import Upkeep, UserEntries
@@ -68,6 +69,7 @@ class Services:
     contexts: Contexts
     remembering: Remembering
     caching: Caching
+    proxy: Proxy
     projector: Projector
     feed: Feed
     keys: Keys

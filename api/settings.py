@@ -126,6 +126,22 @@ class OpenAITextModel(_Group):
     usd_per_million_out: float = Field(default=0.0, ge=0, description="price of a million tokens of answers")
 
 
+class NoProxy(_Group):
+    """No chat endpoint behind the cache: the proxy is not there."""
+
+    kind: Literal["none"] = "none"
+
+
+class OpenAIProxy(_Group):
+    """The OpenAI-compatible endpoint that `POST /v1/proxy/chat/completions` forwards to."""
+
+    kind: Literal["openai"] = "openai"
+    url: str = Field(min_length=1, description="base address, such as http://localhost:8080/v1; nothing goes anywhere else")
+    api_key: SecretStr | None = Field(default=None, description="credential of the endpoint; callers never send it")
+    timeout_s: float = Field(default=60.0, gt=0, le=600, description="seconds without any byte of an answer")
+    total_s: float = Field(default=300.0, ge=1, le=600, description="seconds for an answer that is not streamed")
+
+
 Database = Annotated[SqliteDatabase | PostgresDatabase, Field(discriminator="kind")]
 Engine = EmbeddedEngine  # a discriminated union as soon as there is a second one
 Embedder = Annotated[
@@ -133,6 +149,7 @@ Embedder = Annotated[
 ]
 
 TextModel = Annotated[NoTextModel | OpenAITextModel, Field(discriminator="kind")]
+Proxy = Annotated[NoProxy | OpenAIProxy, Field(discriminator="kind")]
 
 
 class LimitSettings(_Group):
@@ -257,6 +274,7 @@ class Settings(BaseSettings):
     engine: Engine = Field(default_factory=EmbeddedEngine, description="what searches")
     embedder: Embedder = Field(default_factory=OnnxEmbedder, description="what makes vectors")
     text_model: TextModel = Field(default_factory=NoTextModel, description="what rewrites summaries and proposes facts")
+    proxy: Proxy = Field(default_factory=NoProxy, description="the chat endpoint behind the cache")
     limits: LimitSettings = Field(default_factory=LimitSettings, description="bounds on requests")
     search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
     recall: RecallSettings = Field(default_factory=RecallSettings, description="how memories are weighed")
@@ -352,4 +370,4 @@ def _name(pointer: str) -> str:
     return PREFIX + DELIMITER.join(part.upper() for part in (group, *rest) if part not in known)
 
 
-_UNIONS = frozenset({"database", "embedder", "text_model"})
+_UNIONS = frozenset({"database", "embedder", "text_model", "proxy"})

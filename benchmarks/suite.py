@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.caching import measure_cache
 from benchmarks.ingestion import measure_ingestion
 from benchmarks.memory import SIZES as MEMORY_SIZES
 from benchmarks.memory import measure_memory
@@ -13,7 +14,7 @@ from benchmarks.searching import SIZES, measure_search
 from evals.datasets import data_root
 from evals.provenance import provenance
 
-PARTS = ("ingestion", "search", "memory")
+PARTS = ("ingestion", "search", "memory", "cache")
 BASELINES = Path(__file__).resolve().parent / "baselines"
 
 
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _finish("search", measure_search(options.sizes, seconds=options.seconds), options)
     if "memory" in options.parts:
         _finish("memory", measure_memory(options.messages), options)
+    if "cache" in options.parts:
+        _finish("cache", measure_cache(options.sizes), options)
     return 0
 
 
@@ -44,7 +47,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--files", type=Path, help="folder to ingest; default: the filings of MNEMIC_EVAL_DATA")
     parser.add_argument("--files-max", type=int, help="only the first so many files")
-    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="chunks to search among")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="chunks or cache entries")
     parser.add_argument(
         "--messages", nargs="+", type=int, default=list(MEMORY_SIZES), help="messages to remember, multiples of 200"
     )

@@ -26,6 +26,7 @@ from api.http.routes import (
     jobs,
     keys,
     memories,
+    proxy,
     recall,
     search,
     sessions,
@@ -51,6 +52,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *changes.OPERATIONS,
     *forgetting.OPERATIONS,
     *keys.OPERATIONS,
+    *proxy.OPERATIONS,
 )
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from api.auth import Identity, timeout_s
 from api.http.exchange import Exchange, exchange_of
-from api.http.operation import AnyOperation, Ask, NoQuery, ReadQuery, Received
+from api.http.operation import AnyOperation, Ask, NoQuery, Passed, ReadQuery, Received
 from api.http.streaming import OpenStreams, StreamAnswer, Streamed
 from api.services import Runtime, Services
 from api.wire.schema import Shape
@@ -88,7 +88,8 @@ class _Running:
         identity = await services.auth.identify(request.headers)
         exchange.tenant, exchange.key_id = identity.tenant, identity.key_id
         identity.require(self._operation.needs)
-        budget_s = timeout_s(request.headers.get("x-mnemic-timeout-ms"))
+        asked = request.headers.get("x-mnemic-timeout-ms")
+        budget_s = timeout_s(asked) if asked is not None or self._operation.budget_s is None else self._operation.budget_s
         query = read_query(self._operation.query, request.query_params)
         async with self._operation.body.open(request, services) as received:
             key = _idempotency_key(request) if self._operation.once else None
@@ -127,6 +128,8 @@ class _Running:
             raise deadline.fault(operation.summary) from late
         if isinstance(result, Streamed):
             return self._stream(services, ask, result, first)
+        if isinstance(result, Passed):
+            return Response(result.body, status_code=result.status, media_type=result.media_type, headers=dict(result.headers))
         status = operation.status if operation.status_of is None else operation.status_of(result)
         return Response(self._encode(result, ask.exchange), status_code=status, media_type=JSON)
 

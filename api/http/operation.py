@@ -70,6 +70,16 @@ class Ask(Generic[Body, Query]):
     exchange: Exchange
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """An answer that somebody else gave, passed on as it came."""
+
+    status: int
+    body: bytes
+    media_type: str
+    headers: Mapping[str, str]
+
+
 class Reader(Protocol[Body_co]):
     """Reads one kind of body. What it spools lives as long as the context."""
 
@@ -103,6 +113,8 @@ class Trouble:
 class Operation(Generic[Body, Query, Result, Out]):
     """One operation. `run` asks the services, `present` turns their answer into the wire's; `status` may depend on it.
 
+    A `Passed` goes out as it is. `budget_s` is what a caller has that names no X-Mnemic-Timeout-Ms, None what all have.
+
     `needs` is the grant without which not even the body is read. `once` takes part in Idempotency-Key. With `stream`, `run` may
     answer a `Streamed` (api/http/streaming.py) instead, and takes a place among the open streams. `headers` are those that
     it reads itself, as OpenAPI's parameters.
@@ -124,6 +136,7 @@ class Operation(Generic[Body, Query, Result, Out]):
     status_of: Callable[[Result], int] | None = None
     statuses: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     once: bool = False
+    budget_s: float | None = None
     description: str = ""
     stream: StreamOf | None = None
     headers: tuple[Mapping[str, object], ...] = ()

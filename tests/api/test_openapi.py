@@ -75,7 +75,9 @@ def test_every_example_fits_its_schema(document: Json) -> None:
 def test_requests_are_strict_in_the_schema_too(document: Json) -> None:
     schemas = document["components"]["schemas"]
     objects = {name: schema for name, schema in schemas.items() if schema["type"] == "object"}
-    assert [name for name, schema in objects.items() if schema["additionalProperties"] is not False] == []
+    # Chat completions are the upstream's to read: what we do not know goes there as it is.
+    passed_on = {"ChatIn", "ChatOut", "ChunkOut"}
+    assert {name for name, schema in objects.items() if schema["additionalProperties"] is not False} == passed_on
     assert "acl" not in schemas["DocumentIn"].get("required", [])
     assert {"type": "null"} in schemas["DocumentIn"]["properties"]["acl"]["anyOf"]
 

@@ -1,0 +1,85 @@
+"""What one client waits for an answer of the cache over HTTP, by how many entries there are: the very question again, and one
+that is only like one of before. Entries come in through the import, so that every vector is made for real."""
+
+import http.client
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from benchmarks.loading import questions
+from benchmarks.percentiles import percentiles
+from evals.service import Address, Json, Service, ServiceFailedError, serve
+
+SIZES = (1_000, 10_000, 100_000)
+ASKED = 500
+NAMESPACE = "bench"
+BATCH = 500
+# Words in front make another text of nearly the same meaning: neither exact nor normalised.
+OTHERWISE = "please tell me: {}"
+
+
+def measure_cache(sizes: Sequence[int]) -> Json:
+    return {
+        "what": "POST /v1/cache:lookup by one client, static mode at 0.80; every text embedded for real",
+        "redisvl": "not measured: it needs the search module, which the Redis here does not have",
+        "sizes": {str(size): _at(size) for size in sizes},
+    }
+
+
+def _at(size: int) -> Json:
+    texts = list(dict.fromkeys(questions(size * 2)))[:size]
+    assert len(texts) == size, len(texts)
+    asked = texts[:: max(1, size // ASKED)][:ASKED]
+    with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as folder, serve(Path(folder) / "data") as address:
+        service = Service(address)
+        settings = {"mode": "static", "threshold": 0.8, "entries_max": size * 2}
+        service.http.put(f"/v1/admin/cache/{NAMESPACE}", json=settings).raise_for_status()
+        started = time.perf_counter()
+        for start in range(0, size, BATCH):
+            batch = texts[start : start + BATCH]
+            items = [{"query": text, "response": f"answer {start + place}"} for place, text in enumerate(batch)]
+            service.post("/v1/cache:import", {"namespace": NAMESPACE, "items": items})
+        result: Json = {"import_s": round(time.perf_counter() - started, 1)}
+        client = _Client(address)
+        _timed(client.ask, asked[:20])  # the partition is read in
+        _timed(client.ask, [OTHERWISE.format(text) for text in asked[:20]])
+        result["exact"] = _timed(client.ask, asked)
+        result["semantic"] = _timed(client.ask, [OTHERWISE.format(text) for text in asked[20:]])
+        result["rss_mib"] = round(psutil.Process(address.pid).memory_info().rss / 1024**2)
+    print(size, json.dumps(result), flush=True)
+    return result
+
+
+class _Client:
+    """One connection that stays open; `ask` tells the tier that answered, None without an answer."""
+
+    def __init__(self, address: Address) -> None:
+        parts = urlsplit(address.url)
+        assert parts.hostname is not None
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+        self._headers = {"Authorization": f"Bearer {address.key}", "Content-Type": "application/json"}
+
+    def ask(self, text: str) -> str | None:
+        body = json.dumps({"namespace": NAMESPACE, "query": text, "wait_ms": 0})
+        self._connection.request("POST", "/v1/cache:lookup", body, self._headers)
+        answer = self._connection.getresponse()
+        told = json.loads(answer.read())
+        if answer.status != 200:
+            raise ServiceFailedError(f"lookup: {answer.status} {told}")
+        return told["tier"]
+
+
+def _timed(ask: Callable[[str], str | None], texts: Sequence[str]) -> Mapping[str, float | dict[str, int]]:
+    taken: list[float] = []
+    tiers: dict[str, int] = {}
+    for text in texts:
+        started = time.perf_counter()
+        tier = ask(text)
+        taken.append(time.perf_counter() - started)
+        tiers[str(tier)] = tiers.get(str(tier), 0) + 1
+    return {**percentiles(taken), "tiers": tiers}
