@@ -18,7 +18,7 @@ from core.profile import Fusion
 from core.telemetry import Stopwatch
 from engines.port import SearchEngine, Vector
 from inference.port import Embedder
-from memory import answerability, errors, recall_query
+from memory import answerability, errors, recall_depth, recall_query
 from memory.appending import expired
 from memory.recall_checks import Checks
 from memory.recall_query import Question
@@ -34,12 +34,6 @@ from storage import indexes, recollections, sessions
 from storage.database import Database
 from storage.records import IndexRecord
 
-# Rows an arm gives at first: a message has several, and neighbours lend only what an arm has found.
-DEPTH_MIN = 200
-DEPTH_PER_RESULT = 4
-# Where the records drop what the engine proposed, the next look is four times deeper, up to this many rows an arm.
-DEPTH_GROWTH = 4
-DEPTH_MAX = 12_800
 # Looked up beyond k at a time: a message costs 0.1 ms, a further look 1 ms.
 PAGE_SPARE = 5
 
@@ -115,20 +109,19 @@ class Recall:
         return _Asked(request=request, index=index, condition=condition, question=question, vector=vector)
 
     async def _find(self, caller: Caller, asked: _Asked, watch: Stopwatch) -> "_Answer":
-        depth = max(DEPTH_MIN, asked.request.k * DEPTH_PER_RESULT)
+        depth = recall_depth.first(asked.request.k)
         while True:
             found = await self._retriever.find(caller, _plan(asked, depth), watch, vector=asked.vector)
             ranked = await self._rank(caller, asked, found, watch)
             with watch.stage("hydrate"):
                 memos = await caller.deadline.wait(self._memos(caller, asked, ranked), "reading the memories")
-            full = any(hits is not None and len(hits) == depth for hits in (found.arms.dense, found.arms.keyword))
-            if len(memos) == asked.request.k or not full or depth >= DEPTH_MAX:
+            if len(memos) == asked.request.k or not recall_depth.more(found.arms, depth, asked.request.minimum):
                 return _Answer(
                     memos=memos,
                     answerable=None if found.degraded else _answerable(asked, memos),
                     degraded=found.degraded,
                 )
-            depth = min(DEPTH_MAX, depth * DEPTH_GROWTH)
+            depth = recall_depth.next_after(depth)
 
     async def _rank(self, caller: Caller, asked: _Asked, found: Found, watch: Stopwatch) -> Sequence[Ranked]:
         with watch.stage("fuse"):
