@@ -32,13 +32,15 @@ RELEARN_MAX = 50
 
 @dataclass(slots=True, kw_only=True)
 class Namespace:
-    """One namespace as this process knows it. `labels` and `scores` come oldest first."""
+    """One namespace as this process knows it. `labels` and `scores` come oldest first; `room` is how many more entries it
+    surely takes."""
 
     settings: NamespaceRecord
     read_s: float
     last_label: int = 0
     labels: list[tuple[Label, float]] = field(default_factory=list[tuple[Label, float]])
     scores: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    room: int = 0
     audits: int = 0
     audited_wrong: int = 0
     fresh: int = 0
@@ -115,6 +117,7 @@ class Learning:
             found.settings = settings
             found.points.clear()
             found.static_upper = None
+            found.room = 0
         for label in labels:
             self._learn(found, label)
         return found

@@ -93,11 +93,8 @@ class Ledger:
     async def _write(self, tenant: TenantId, notes: _Notes, at: datetime) -> None:
         async with self._db.write(tenant) as tx:
             await cache_ledger.count(tx, notes.counts)
-            for entry in sorted(notes.hits):
-                await cache_entries.note_hits(tx, entry, notes.hits[entry], at)
-            for entry in sorted(notes.stale):
-                await cache_entries.spoil(tx, entry, notes.stale[entry])
-            for entry in sorted(notes.offsets):
-                await cache_entries.move(tx, entry, notes.offsets[entry])
+            await cache_entries.note_hits(tx, notes.hits, at)
+            await cache_entries.spoil(tx, notes.stale)
+            await cache_entries.move(tx, notes.offsets)
             for namespace, scores in sorted(notes.scores.items()):
                 await cache_ledger.add_scores(tx, namespace, self._weights, scores)

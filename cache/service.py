@@ -175,11 +175,17 @@ class Cache:
         return stored
 
     async def make_room(self, tenant: TenantId, namespace: Namespace) -> None:
-        """Evicts what is worth least once a namespace holds more than it may."""
+        """Evicts what is worth least once a namespace holds more than it may; called after each store."""
         name, most = namespace.settings.name, namespace.settings.entries_max
+        namespace.room -= 1
+        if namespace.room >= 0:
+            return
         now = self._parts.clock.now()
         async with self._parts.db.read(tenant) as tx:
-            if await cache_entries.count(tx, name) <= most:
+            count = await cache_entries.count(tx, name)
+            if count <= most:
+                # Counting 100,000 takes milliseconds; other processes store as well, so it is done again before long.
+                namespace.room = min(most - count, most // EVICTED_SHARE)
                 return
             held = await cache_entries.page(tx, namespace=name, after=0, limit=most * 2 + 1_000, at=now, scopes=None)
         kept = [

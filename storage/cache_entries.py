@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, delete, func, insert, or_, select, update
 
 from core.ids import Principal
 from storage.cache_records import EntryRecord, EntryState, FoundSource
@@ -198,21 +198,23 @@ async def note_false(tx: Transaction, entry: int, quarantine_after: int) -> bool
     return (await tx.execute(update(cache_entries).where(*active).values(state=EntryState.QUARANTINED))).rowcount > 0
 
 
-async def spoil(tx: Transaction, entry: int, cause: str) -> None:
-    """The answer is stale from now on."""
-    statement = update(cache_entries).where(*_of(tx), cache_entries.c.id == entry)
-    await tx.execute(statement.values(state=EntryState.STALE, cause=cause))
+async def spoil(tx: Transaction, causes: Mapping[int, str]) -> None:
+    """These answers are stale from now on."""
+    values = {"state": EntryState.STALE, "cause": bindparam("why")}
+    await _each(tx, values, [{"entry": entry, "why": cause} for entry, cause in sorted(causes.items())])
 
 
-async def move(tx: Transaction, entry: int, offset: int) -> None:
-    """The answer's question retrieved the same at this offset."""
-    statement = update(cache_entries).where(*_of(tx), cache_entries.c.id == entry, cache_entries.c.offset < offset)
-    await tx.execute(statement.values(offset=offset))
+async def move(tx: Transaction, offsets: Mapping[int, int]) -> None:
+    """The questions of these answers retrieved the same at these offsets."""
+    now = bindparam("at", type_=BigInteger())
+    later = case((cache_entries.c.offset < now, now), else_=cache_entries.c.offset)
+    await _each(tx, {"offset": later}, [{"entry": entry, "at": offset} for entry, offset in sorted(offsets.items())])
 
 
-async def note_hits(tx: Transaction, entry: int, hits: int, at: datetime) -> None:
-    statement = update(cache_entries).where(*_of(tx), cache_entries.c.id == entry)
-    await tx.execute(statement.values(hits=cache_entries.c.hits + hits, used_at=at))
+async def note_hits(tx: Transaction, hits: Mapping[int, int], at: datetime) -> None:
+    """So many more hits of each."""
+    values = {"hits": cache_entries.c.hits + bindparam("more"), "used_at": at}
+    await _each(tx, values, [{"entry": entry, "more": count} for entry, count in sorted(hits.items())])
 
 
 async def count(tx: Transaction, namespace: str) -> int:
@@ -294,6 +296,13 @@ _PLAIN = (
     *("namespace", "partition", "scope", "scope_id", "owner", "exact", "normalized", "text_digest", "query", "response"),
     *("size", "model", "vector_sha256", "placed", "eyes", "offset", "tokens", "usd", "latency_ms", "created_at", "expires_at"),
 )
+
+
+async def _each(tx: Transaction, values: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """One statement for all rows: on SQLite one crossing, where each by itself would hold the only writer."""
+    if rows:
+        mine = (*_of(tx), cache_entries.c.id == bindparam("entry"))
+        await tx.execute(update(cache_entries).where(*mine).values(values), rows)
 
 
 def _of(tx: Transaction) -> tuple[ColumnElement[bool]]:
