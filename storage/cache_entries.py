@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, case, delete, func, insert, or_, select, update
 
 from core.ids import Principal
 from storage.cache_records import EntryRecord, EntryState, FoundSource
@@ -200,7 +200,7 @@ async def note_false(tx: Transaction, entry: int, quarantine_after: int) -> bool
 
 async def spoil(tx: Transaction, causes: Mapping[int, str]) -> None:
     """These answers are stale from now on."""
-    values = {"state": EntryState.STALE, "cause": bindparam("why")}
+    values = {"state": EntryState.STALE, "cause": bindparam("why", type_=Text())}
     await _each(tx, values, [{"entry": entry, "why": cause} for entry, cause in sorted(causes.items())])
 
 
