@@ -1,5 +1,6 @@
 """The cache over HTTP, on the real service."""
 
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -368,3 +369,18 @@ def test_an_answer_goes_with_the_message_or_fact_that_it_rests_on(client: httpx.
     assert (ask("Which town did Ann move to?"), ask("Which town is home?")) == ("miss", "hit")
     made(client.post(f"/v1/memories/{fact['id']}:reject", params={"user_id": user}, json={}))
     assert ask("Which town is home?") == "miss"
+
+
+def test_erasing_a_user_takes_the_cached_answers_along_and_says_so(client: httpx.Client, name: str) -> None:
+    user = f"u-{uuid4().hex[:12]}"
+    keep(client, name, user_id=user)
+    assert look(client, name, user_id=user)["status"] == "hit"
+    erasure = made(client.post(f"/v1/users/{user}:erase"), 202)["erasure_id"]
+    until_s = time.monotonic() + 20
+    while (told := made(client.get(f"/v1/erasures/{erasure}")))["state"] != "done":
+        assert time.monotonic() < until_s, told
+        time.sleep(0.05)
+    assert told["receipt"]["cache"] == 1
+    assert look(client, name, user_id=user)["status"] == "miss"
+    keep(client, name, user_id=user)
+    assert made(client.post(f"/v1/erasures/{erasure}:verify"))["clean"]
