@@ -45,7 +45,7 @@ from indexing.publishing import Publisher
 from indexing.removal import Removal
 from indexing.service import Indexing
 from indexing.sources import SourceRules
-from inference.port import TextModel
+from inference.port import ModelSpec, TextModel
 from inference.upstream import Upstream
 from inference.vocabularies import CarriedVocabularies
 from retrieval.context import Contexts
@@ -134,7 +134,6 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
     rules = ProfileRules(
         embedder=spec.name, languages=LANGUAGES, tokens_max=spec.tokens_max, default=IndexProfile(fusion=fusion)
     )
-    space = VectorSpace(embedder=spec.name, model=spec.digest, dimension=spec.dimension, tokens_max=spec.tokens_max)
     retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
     room = caching(database=database, embedder=backends.embedder, retrieval=retrieval, progress=projector, clock=clock)
     cached, cache_work = await stack.enter_async_context(room)
@@ -156,7 +155,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
     keys = Keys(database, clock)
     services = Services(
         database=database,
-        catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=space, rules=rules),
+        catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=_space(spec), rules=rules),
         indexing=ingestion.indexing,
         retrieval=retrieval,
         contexts=Contexts(
@@ -182,6 +181,10 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         spool=foundation.folder.spool(),
     )
     return services, Workers({**ingestion.work, **remembering.work, **cache_work, "projector": projector.run}, clock)
+
+
+def _space(spec: ModelSpec) -> VectorSpace:
+    return VectorSpace(embedder=spec.name, model=spec.digest, dimension=spec.dimension, tokens_max=spec.tokens_max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
