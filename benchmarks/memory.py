@@ -51,7 +51,7 @@ def _at(size: int) -> Json:
         data.mkdir()
         empty_rss = _empty_rss(data)
         started = time.perf_counter()
-        asyncio.run(_fill(store_url(data), size))
+        asyncio.run(load_messages(store_url(data), size))
         print(f"{size} messages stored in {time.perf_counter() - started:.0f} s; the service projects them …", flush=True)
         with serve(data) as address:
             assert address.pid is not None
@@ -81,15 +81,15 @@ def _empty_rss(data: Path) -> int:
 
 def _writes(service: Service) -> Json:
     """A message at a time, each stored when it is acknowledged, then looked for at once."""
-    service.post("/v1/sessions", {"id": "timed", "user_id": _user(0)})
+    service.post("/v1/sessions", {"id": "timed", "user_id": user(0)})
     stored: list[float] = []
     lags: list[float] = []
     for number, text in enumerate(_texts(TIMED + WARM_UP, "timed")):
         started = time.perf_counter()
-        body: Json = {"user_id": _user(0), "messages": [{"role": "user", "content": text}]}
+        body: Json = {"user_id": user(0), "messages": [{"role": "user", "content": text}]}
         offset = service.post("/v1/sessions/timed/messages", body)["offset"]
         acknowledged = time.perf_counter()
-        answer = service.post("/v1/memories:search", {"query": text, "user_id": _user(0), "k": 1, "min_offset": offset})
+        answer = service.post("/v1/memories:search", {"query": text, "user_id": user(0), "k": 1, "min_offset": offset})
         if number >= WARM_UP:
             stored.append(acknowledged - started)
             lags.append(float(str(as_object(answer["timings_ms"])["wait"])) / 1000)
@@ -100,7 +100,7 @@ def _searches(service: Service) -> Mapping[str, float]:
     times: list[float] = []
     for number, question in enumerate(questions(TIMED + WARM_UP)):
         started = time.perf_counter()
-        service.post("/v1/memories:search", {"query": question, "user_id": _user(number % USERS), "k": 10})
+        service.post("/v1/memories:search", {"query": question, "user_id": user(number % USERS), "k": 10})
         if number >= WARM_UP:
             times.append(time.perf_counter() - started)
     return percentiles(times)
@@ -109,13 +109,13 @@ def _searches(service: Service) -> Mapping[str, float]:
 def _await_projection(service: Service, size: int) -> None:
     """Every message is one change: once that offset is indexed, all can be found."""
     until = time.monotonic() + PROJECTION_S_MAX
-    body: Json = {"query": "revenue", "user_id": _user(0), "k": 1}
+    body: Json = {"query": "revenue", "user_id": user(0), "k": 1}
     while int(str(service.post("/v1/memories:search", body)["indexed_offset"])) < size:
         assert time.monotonic() < until, f"{size} messages were not projected within {PROJECTION_S_MAX} s"
         time.sleep(0.5)
 
 
-async def _fill(url: str, size: int) -> None:
+async def load_messages(url: str, size: int) -> None:
     """`size` messages of USERS users, a multiple of MESSAGES_PER_SESSION, as the memory room writes them."""
     assert size % MESSAGES_PER_SESSION == 0, size
     await migrate.upgrade(url)
@@ -140,7 +140,7 @@ async def _session(
 ) -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=number)
     new = NewSession(id=SessionId(f"s{number}"), agent=None, metadata={}, ttl_s=None)
-    session = await sessions.add(tx, Principal(f"user:{_user(number % USERS)}"), new, at)
+    session = await sessions.add(tx, Principal(f"user:{user(number % USERS)}"), new, at)
     assert session is not None, number
     said = [_message(seq, next(texts), at) for seq in range(1, MESSAGES_PER_SESSION + 1)]
     added = await messages.add(tx, session, said, at)
@@ -203,5 +203,5 @@ def _unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def _user(number: int) -> str:
+def user(number: int) -> str:
     return f"bench-{number}"

@@ -1,5 +1,5 @@
-"""The benchmarks of the whole service: ingestion of real files, and search under load at several sizes, memory. Single parts
-(engine, embedder, parser) have scripts of their own beside this."""
+"""The benchmarks of the whole service: ingestion of real files, search under load at several sizes, memory, cache,
+contexts. Single parts (engine, embedder, parser) have scripts of their own beside this."""
 
 import argparse
 import json
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.caching import measure_cache
+from benchmarks.context import SIZES as CONTEXT_SIZES
+from benchmarks.context import measure_context
 from benchmarks.ingestion import measure_ingestion
 from benchmarks.memory import SIZES as MEMORY_SIZES
 from benchmarks.memory import measure_memory
@@ -14,7 +16,7 @@ from benchmarks.searching import SIZES, measure_search
 from evals.datasets import data_root
 from evals.provenance import provenance
 
-PARTS = ("ingestion", "search", "memory", "cache")
+PARTS = ("ingestion", "search", "memory", "cache", "context")
 BASELINES = Path(__file__).resolve().parent / "baselines"
 
 
@@ -29,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _finish("memory", measure_memory(options.messages), options)
     if "cache" in options.parts:
         _finish("cache", measure_cache(options.sizes), options)
+    if "context" in options.parts:
+        _finish("context", measure_context(options.contexts), options)
     return 0
 
 
@@ -50,6 +54,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), help="chunks or cache entries")
     parser.add_argument(
         "--messages", nargs="+", type=int, default=list(MEMORY_SIZES), help="messages to remember, multiples of 200"
+    )
+    parser.add_argument(
+        "--contexts", nargs="+", type=int, default=list(CONTEXT_SIZES), help="chunks, and as many messages, multiples of 200"
     )
     parser.add_argument("--seconds", type=int, default=10, choices=range(1, 61), metavar="1..60", help="load per figure")
     parser.add_argument("--write-baselines", action="store_true", help="write benchmarks/baselines/")
