@@ -13,9 +13,6 @@ from retrieval.pieces import Kind, Piece, Section
 from storage.memory_records import MessageRecord
 from storage.memory_rows import Subject
 
-# Turns offered to a context at most: at 25 tokens each more than most budgets give them.
-RECENT_MAX = 100
-
 
 def sources_of(remembering: Remembering) -> Sources:
     return Sources(
@@ -35,7 +32,7 @@ class RecentTurns:
         if asked.session is None:
             return Gathered()
         found = await self._memory.latest(
-            caller, asked.session, limit=RECENT_MAX, occurred_by=asked.as_of, recorded_by=asked.as_known_at
+            caller, asked.session, limit=asked.limit(Section.RECENT), occurred_by=asked.as_of, recorded_by=asked.as_known_at
         )
         return Gathered(pieces=tuple(_turn(one, asked.session) for one in reversed(found)))
 
@@ -49,7 +46,7 @@ class Recollections:
     async def gather(self, caller: Caller, asked: Asked) -> Gathered:
         request = RecallRequest(
             query=asked.query,
-            k=asked.limit,
+            k=asked.limit(Section.MEMORIES),
             types=(Subject.MESSAGE, Subject.FACT),
             moments=Moments(as_of=asked.as_of, as_known_at=asked.as_known_at),
             superseded=True,

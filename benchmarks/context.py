@@ -1,5 +1,5 @@
-"""The context call at a number of chunks and as many messages: one client, every question embedded for real, documents, memories
-and recent turns together. The bulk has real text and SYNTHETIC vectors, as loading.py and memory.py write it."""
+"""The context call at a number of chunks and as many messages: one client, every question embedded for real, documents,
+memories and recent turns together. The bulk has real text and SYNTHETIC vectors, as loading.py and memory.py write it."""
 
 import asyncio
 import tempfile
@@ -26,8 +26,8 @@ GROUP_NAMES = [f"group:g{number}" for number in range(GROUPS)]
 
 def measure_context(sizes: Sequence[int]) -> Json:
     return {
-        "what": f"POST /v1/context, one client, {TOKENS_MAX} tokens of o200k_base; as many chunks as messages; SYNTHETIC vectors, "
-        "real text, questions embedded for real",
+        "what": f"POST /v1/context, one client, {TOKENS_MAX} tokens of o200k_base; as many chunks as messages; SYNTHETIC "
+        "vectors, real text, questions embedded for real",
         "sizes": {str(size): _at(size) for size in sizes},
     }
 

@@ -10,7 +10,7 @@ from core.caller import Caller
 from core.ids import IndexName, SessionId
 from engines.port import Vector
 from retrieval.assembling import Assembled
-from retrieval.pieces import Piece, Quotas
+from retrieval.pieces import Piece, Quotas, Section
 from retrieval.rendering import Form
 
 TOKENS_DEFAULT = 3_000
@@ -43,16 +43,19 @@ class ContextRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a source is asked for. `vector` is the query's, None where it could not be embedded; `limit` is how many pieces,
-    `summary_tokens` how long a summary, in tokens of whichever counter."""
+    """What a source is asked for. `vector` is the query's, None where it could not be embedded; `limits` are how many
+    pieces, by section, `summary_tokens` how long a summary, in tokens of whichever counter."""
 
     query: str
     session: SessionId | None
     as_of: datetime | None
     as_known_at: datetime | None
     vector: Vector | None
-    limit: int
+    limits: Mapping[Section, int]
     summary_tokens: int
+
+    def limit(self, section: Section) -> int:
+        return self.limits[section]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
