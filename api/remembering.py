@@ -10,6 +10,7 @@ from engines.port import SearchEngine
 from inference.port import Embedder, TextModel, TokenCounter
 from memory.compression import Compression
 from memory.compressor import Compressor
+from memory.consolidation import Consolidation
 from memory.erasure import Erasing, Substrate
 from memory.fact_learning import FactDependent, FactLearner
 from memory.facts import Facts
@@ -83,5 +84,5 @@ def make_remembering(means: Means) -> Remembering:
         compression=compression,
         forgetting=Forgetting(db=db, recall=recall, progress=progress, clock=clock, limits=means.limits, dependents=dependents),
         erasing=erasing,
-        work={"compressor": compressor.run, "erasing": erasing.run},
+        work={"compressor": compressor.run, "erasing": erasing.run, "consolidation": Consolidation(db=db, clock=clock).run},
     )

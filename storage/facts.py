@@ -266,6 +266,12 @@ async def citing(tx: Transaction, kind: str, ids: Sequence[str]) -> tuple[tuple[
     return tuple(found)
 
 
+async def citing_documents(tx: Transaction) -> tuple[tuple[int, SourceRecord], ...]:
+    """Each fact's row with each document that it rests on, of every owner of the tenant."""
+    statement = select(fact_sources).where(fact_sources.c.tenant == tx.tenant, fact_sources.c.source_type == "document")
+    return tuple((row["fact_id"], _source(row)) for row in (await tx.execute(statement)).mappings())
+
+
 async def drop_source(tx: Transaction, fact_row: int, source: SourceRecord) -> None:
     await tx.execute(
         delete(fact_sources).where(

@@ -1,0 +1,79 @@
+"""Facts behind the requests: what consolidation does, and what it leaves alone."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.caller import Caller
+from core.clock import VirtualClock
+from core.ids import DocumentId, IndexName
+from core.limits import Limits
+from core.paging import PageRequest
+from memory.conflicts import Outcome
+from memory.consolidation import Consolidation
+from memory.fact_types import DocumentSource, FactRequest
+from memory.facts import Facts
+from storage.facts import FactQuery
+from tests.support.indexing import ANN, HANDBOOK, Stack
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
+
+
+class Remembered:
+    """Facts of one user over the stack's store, with a clock of their own."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.clock = VirtualClock(datetime.now(UTC))
+        self.facts = Facts(db=stack.db, embedder=stack.embedder, progress=stack.projector, limits=Limits(), clock=self.clock)
+        self.consolidation = Consolidation(db=stack.db, clock=self.clock)
+
+    @property
+    def ann(self) -> Caller:
+        return self.stack.caller(ANN)
+
+    async def write(self, value: str, **more: object) -> Outcome:
+        request = FactRequest(entity="Ann", attribute="home", value=value, **more)  # type: ignore[arg-type]  # fields by name
+        return (await self.facts.write(self.ann, request, eyes=self.ann)).written.outcome
+
+    async def stored(self) -> list[tuple[str, str]]:
+        page = await self.facts.page(self.ann, PageRequest(), FactQuery())
+        return [(one.record.value, one.record.status) for one in page.items]
+
+
+@pytest.fixture
+def remembered(stack: Stack) -> Remembered:
+    return Remembered(stack)
+
+
+async def test_a_fact_whose_time_is_over_expires_and_what_it_had_ended_stays_ended(remembered: Remembered) -> None:
+    at = remembered.clock.now()
+    await remembered.write("Oslo", valid_from=at - timedelta(days=9))
+    await remembered.write("Rome", valid_from=at - timedelta(days=1), expires_at=at + timedelta(hours=1))
+    assert await remembered.consolidation.look() == 0
+    remembered.clock.advance(7200)
+    assert await remembered.consolidation.look() == 1
+    assert await remembered.stored() == [("Oslo", "superseded"), ("Rome", "expired")]
+    assert await remembered.consolidation.look() == 0
+    assert await remembered.write("Bergen", valid_from=at - timedelta(days=5)) is Outcome.ADDED
+    assert dict(await remembered.stored())["Oslo"] == "superseded"
+
+
+async def test_an_expired_fact_that_is_said_again_holds_again(remembered: Remembered) -> None:
+    at = remembered.clock.now()
+    await remembered.write("Rome", expires_at=at + timedelta(hours=1))
+    remembered.clock.advance(7200)
+    await remembered.consolidation.look()
+    assert await remembered.write("Rome") is Outcome.NOOP
+    assert await remembered.stored() == [("Rome", "active")]
+    assert await remembered.consolidation.look() == 0
+
+
+async def test_a_fact_goes_with_the_document_that_alone_supports_it(remembered: Remembered) -> None:
+    await remembered.stack.put("ann.md", "Ann lives in Oslo.")
+    source = DocumentSource(index=IndexName(HANDBOOK), document=DocumentId("ann.md"))
+    await remembered.write("Oslo", sources=[source])
+    assert await remembered.consolidation.look() == 0
+    await remembered.stack.delete("ann.md")
+    assert await remembered.consolidation.look() == 1
+    assert await remembered.stored() == []
