@@ -121,11 +121,16 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     return _Backends(database=database, embedder=embedder, engine=engine, model=model, upstream=upstream)
 
 
-async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExitStack) -> tuple[Services, Workers]:
-    database, clock, settings = backends.database, foundation.clock, foundation.settings
+async def _store_id(database: Database, clock: Clock) -> str:
     async with database.system_write("a store has an identity, and a default tenant") as tx:
         store_id = await tenants.store_id(tx, clock.now())
         await tenants.ensure(tx, DEFAULT_TENANT, clock.now())
+    return store_id
+
+
+async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExitStack) -> tuple[Services, Workers]:
+    database, clock, settings = backends.database, foundation.clock, foundation.settings
+    store_id = await _store_id(database, clock)
     owner = foundation.folder.identity()
     projector = Projector(db=database, engine=backends.engine, engine_id=owner, store_id=store_id, clock=clock)
     limits, spec = settings.limits.values(), backends.embedder.spec
