@@ -16,7 +16,7 @@ from memory.fact_learning import FactDependent, FactLearner
 from memory.facts import Facts
 from memory.forgetting import Forgetting
 from memory.recall import Recall
-from memory.recall_scoring import Weights
+from memory.recall_weights import Weights
 from memory.removal import Removal
 from memory.service import Memory
 from memory.summary_types import Triggers

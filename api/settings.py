@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import FieldError, Invalid
 from core.limits import Limits
 from core.profile import DENSE_WEIGHT_DEFAULT
-from memory.recall_scoring import Weights
+from memory.recall_weights import Weights
 from memory.summary_types import Triggers
 
 PREFIX = "MNEMIC_"

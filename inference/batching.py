@@ -87,7 +87,9 @@ class Lane:
 def _give_way() -> None:
     """Lowers the priority of this thread alone. Linux has priorities a thread; elsewhere the lanes share the cores evenly."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PASSAGE_NICENESS)
+        thread = threading.get_native_id()
+        # Never up: a process that was started nicer may not, unless it is root's.
+        os.setpriority(os.PRIO_PROCESS, thread, max(PASSAGE_NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

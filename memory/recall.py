@@ -22,8 +22,9 @@ from memory import answerability, errors, recall_depth, recall_query
 from memory.appending import expired
 from memory.recall_checks import Checks
 from memory.recall_query import Question
-from memory.recall_scoring import Ranked, Weights, rank
+from memory.recall_scoring import Ranked, rank
 from memory.recall_types import Memo, Moments, Recalled, RecallRequest
+from memory.recall_weights import Weights
 from memory.statements import Status
 from memory.types import Progress
 from retrieval.arms import Found, Retriever

@@ -9,25 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from memory.recall_query import Question
+from memory.recall_weights import Weights
 from retrieval.fusion import Candidate
 from storage.memory_rows import Subject
 from storage.recollections import Place
 
 Spot = tuple[int, int]  # session row, number of the message
 Thing = tuple[Subject, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """How much each part counts, in units of the fused score, which is 0 to 1. Why so much: api/settings.py."""
-
-    dense: float
-    before: float
-    after: float
-    reach: int
-    speaker: float
-    period: float
-    recency: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

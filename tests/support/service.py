@@ -131,6 +131,8 @@ def converted(model_cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, converted: Path) -> Generator[Service]:
-    """Shared by all tests of a process: each uses indexes of its own (`index`)."""
-    with started(tmp_path_factory.mktemp("service"), converted) as running:
+    """Shared by all tests of a process: each uses indexes of its own (`index`), and their number must not matter to a search
+    that names none."""
+    settings = {"MNEMIC_LIMITS__INDEXES_PER_SEARCH_MAX": "10000"}
+    with started(tmp_path_factory.mktemp("service"), converted, **settings) as running:
         yield running

@@ -121,7 +121,7 @@ async def test_polite_threads_give_way_and_nobody_else_does() -> None:
 
     before = niceness(0)
     polite, plain = Lane("passage", threads=2, polite=True), Lane("query", threads=1)
-    assert set(await polite.map(niceness, range(8))) == {PASSAGE_NICENESS}
+    assert set(await polite.map(niceness, range(8))) == {max(before, PASSAGE_NICENESS)}
     assert await plain.map(niceness, [0]) == [before]
     assert niceness(0) == before
     await polite.close()

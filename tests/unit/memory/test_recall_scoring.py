@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from memory import answerability
 from memory.recall_query import parse
-from memory.recall_scoring import Ranked, Weights, rank
+from memory.recall_scoring import Ranked, rank
+from memory.recall_weights import Weights
 from retrieval.fusion import Candidate
 from retrieval.types import Signals
 from storage.memory_rows import Subject, key_of
