@@ -15,7 +15,9 @@ settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test that needs the model may have to convert it: 5 s on an idle machine, too near the default limit."""
+    """The first test that needs the model may have to convert it, and the first one of the tree's shape parses all of it: 5 s
+    each on an idle machine, too near the default limit."""
     for item in items:
-        if "model_cache" in getattr(item, "fixturenames", ()) and item.get_closest_marker("timeout") is None:
+        slow_to_begin = "model_cache" in getattr(item, "fixturenames", ()) or "architecture" in item.path.parts
+        if slow_to_begin and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(60))
