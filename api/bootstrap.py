@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -239,7 +240,7 @@ async def _ingestion(
             projector=projector,
             signature=signature,
         )
-        housekeeper = Housekeeper(db=database, blobs=blobs, clock=clock)
+        housekeeper = Housekeeper(db=database, blobs=blobs, clock=clock, jobs_kept=timedelta(days=settings.jobs_kept_days))
         yield _Ingestion(indexing=indexing, work={"pipeline": pipeline.run, "housekeeper": housekeeper.run})
 
 

@@ -283,6 +283,12 @@ class Settings(BaseSettings):
         default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
     )
     parsers: int = Field(default=1, ge=1, le=64, description="processes that read files; the embedder keeps the cores busy")
+    jobs_kept_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="days until an ended job goes with its items, and an unstarted one is cancelled",
+    )
     log: LogSettings = Field(default_factory=LogSettings, description="logging")
     drain_s: int = Field(default=20, ge=0, le=600, description="seconds that requests in flight get at a stop")
 

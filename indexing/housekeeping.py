@@ -1,4 +1,5 @@
-"""Removing in the background what nothing needs: trimmed changes, superseded chunks, unused vectors and originals.
+"""Removing in the background what nothing needs: trimmed changes, superseded chunks, jobs that ended long ago, answers kept for
+repeated requests, unused vectors and originals.
 
 Nothing rests on its running: reads check the records, and what it removes no live row refers to.
 """
@@ -10,24 +11,29 @@ from core.clock import Clock
 from core.errors import Fault
 from core.ids import TenantId
 from core.telemetry import log
-from storage import changes, housekeeping, vectors
+from storage import changes, housekeeping, idempotency, items, jobs, vectors
 from storage.blobs import Blobs
-from storage.database import Database
+from storage.database import Database, Transaction
+from storage.records import JobState
 
 EVERY_S = 60.0
 ROWS_PER_STEP = 500
 CHANGES_KEPT = 10_000
 # An upload that is still under way refers to its vectors and originals only when it ends.
 UNUSED_AFTER = timedelta(hours=24)
+# A data folder that nobody started for so long holds back nothing any more; started again, it rebuilds its engine.
+ENGINE_GONE_AFTER = timedelta(days=30)
 
 
 class Housekeeper:
-    """Works until cancelled, a bounded step at a time, so that no writer waits long."""
+    """Works until cancelled, a bounded step at a time, so that no writer waits long. `jobs_kept` is how long a job that ended
+    can be looked at, and its failed items tried again."""
 
-    def __init__(self, *, db: Database, blobs: Blobs, clock: Clock) -> None:
+    def __init__(self, *, db: Database, blobs: Blobs, clock: Clock, jobs_kept: timedelta) -> None:
         self._db = db
         self._blobs = blobs
         self._clock = clock
+        self._jobs_kept = jobs_kept
 
     async def run(self) -> None:
         while True:
@@ -43,7 +49,12 @@ class Housekeeper:
     async def tidy(self, tenant: TenantId) -> None:
         """Everything that can go of one tenant."""
         async with self._db.write(tenant) as tx:
+            await changes.forget_gone_engines(tx, self._clock.now() - ENGINE_GONE_AFTER)
             await changes.trim(tx, keep=CHANGES_KEPT)
+            await idempotency.expire(tx)
+            await self._cancel_forgotten_jobs(tx)
+        while await self._drop_ended_jobs(tenant):
+            pass
         while await self._drop_superseded(tenant):
             pass
         while await self._collect_vectors(tenant):
@@ -54,6 +65,16 @@ class Housekeeper:
     async def _drop_superseded(self, tenant: TenantId) -> bool:
         async with self._db.write(tenant) as tx:
             return await housekeeping.drop_superseded(tx, limit=ROWS_PER_STEP) > 0
+
+    async def _cancel_forgotten_jobs(self, tx: Transaction) -> None:
+        now = self._clock.now()
+        for job_id in await housekeeping.forgotten_jobs(tx, now - self._jobs_kept, limit=ROWS_PER_STEP):
+            await items.cancel_unfinished(tx, job_id)
+            await jobs.move(tx, job_id, to=JobState.CANCELLED, among=(JobState.OPEN,), at=now)
+
+    async def _drop_ended_jobs(self, tenant: TenantId) -> bool:
+        async with self._db.write(tenant) as tx:
+            return await housekeeping.drop_ended_jobs(tx, self._clock.now() - self._jobs_kept, limit=ROWS_PER_STEP) > 0
 
     async def _collect_vectors(self, tenant: TenantId) -> bool:
         async with self._db.write(tenant) as tx:

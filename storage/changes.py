@@ -118,6 +118,15 @@ async def note_watermark(tx: Transaction, engine: str, offset: int, at: datetime
         await tx.execute(insert(watermarks).values(tenant=tx.tenant, engine=engine, offset=offset, at=at))
 
 
+async def forget_gone_engines(tx: Transaction, before: datetime) -> None:
+    """Drops what engines said last before that moment, where another one of the tenant spoke since. One that comes back after
+    all finds its change trimmed, and rebuilds."""
+    mine = watermarks.c.tenant == tx.tenant
+    newest = (await tx.execute(select(func.max(watermarks.c.at)).where(mine))).scalar_one()
+    if newest is not None and newest >= before:
+        await tx.execute(delete(watermarks).where(mine, watermarks.c.at < before))
+
+
 async def trim(tx: Transaction, *, keep: int) -> int:
     """Drops changes below every watermark, but never the last `keep`. How many went."""
     lowest = select(func.min(watermarks.c.offset)).where(watermarks.c.tenant == tx.tenant)

@@ -1,12 +1,16 @@
-"""Removing what nothing needs any more: rows of superseded versions and of deleted indexes. Bounded steps, safe to repeat."""
+"""Removing what nothing needs any more: rows of superseded versions, of deleted indexes, of jobs that ended long ago. Bounded
+steps, safe to repeat."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
 
+from core.ids import JobId, make_id
 from core.limits import CHUNK_ORDINAL_BITS
 from storage.database import Transaction
-from storage.tables import changes, chunks, documents, texts, versions, watermarks
+from storage.records import JobState
+from storage.tables import changes, chunks, documents, items, jobs, texts, versions, watermarks
 
 
 async def drop_superseded(tx: Transaction, *, limit: int) -> int:
@@ -41,6 +45,31 @@ async def drop_index_rows(tx: Transaction, index_id: int, *, limit: int) -> int:
         await tx.execute(delete(versions).where(*its))
         await tx.execute(delete(documents).where(documents.c.id == document_id))
     return len(ids)
+
+
+async def drop_ended_jobs(tx: Transaction, before: datetime, *, limit: int) -> int:
+    """Items of jobs that ended before that moment, then the jobs. How many rows went."""
+    ended = select(jobs.c.id).where(*_begun(tx, before), jobs.c.finished_at < before).order_by(jobs.c.id).limit(limit)
+    went = 0
+    for job_id in list((await tx.execute(ended)).scalars()):
+        mine = (items.c.tenant == tx.tenant, items.c.job_id == job_id)
+        some = select(items.c.id).where(*mine).limit(limit - went).scalar_subquery()
+        went += (await tx.execute(delete(items).where(items.c.id.in_(some)))).rowcount
+        if went >= limit:
+            break
+        went += (await tx.execute(delete(jobs).where(jobs.c.tenant == tx.tenant, jobs.c.id == job_id))).rowcount
+    return went
+
+
+async def forgotten_jobs(tx: Transaction, before: datetime, *, limit: int) -> tuple[JobId, ...]:
+    """Upload jobs opened before that moment and never started."""
+    still_open = select(jobs.c.id).where(*_begun(tx, before), jobs.c.state == JobState.OPEN).limit(limit)
+    return tuple(JobId(job_id) for job_id in (await tx.execute(still_open)).scalars())
+
+
+def _begun(tx: Transaction, before: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Ids of jobs grow with the time, so that this is a range of the primary key and not every job."""
+    return jobs.c.tenant == tx.tenant, jobs.c.id < make_id("job", before)
 
 
 async def _drop_content(tx: Transaction, version_id: int) -> None:

@@ -92,5 +92,10 @@ async def count_of(tx: Transaction, owner: Principal, until: datetime) -> int:
     return (await tx.execute(select(func.count()).select_from(idempotency).where(*mine))).scalar_one()
 
 
+async def expire(tx: Transaction) -> None:
+    """Forgets the tenant's answers that are older than the time that answers are kept."""
+    await tx.execute(delete(idempotency).where(idempotency.c.tenant == tx.tenant, idempotency.c.created_at <= _oldest()))
+
+
 def _oldest() -> datetime:
     return datetime.now(UTC) - timedelta(seconds=IDEMPOTENCY_KEPT_S)

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, func, insert, select, update
 
 from core.clock import VirtualClock
-from core.ids import TenantId
-from indexing.housekeeping import UNUSED_AFTER
+from core.errors import NotFound
+from core.ids import DocumentId, TenantId
+from indexing.housekeeping import ENGINE_GONE_AFTER, UNUSED_AFTER
 from indexing.parsing.pool import ParserPool
-from indexing.types import Wait
+from indexing.types import DeleteSelector, JobRequest, SourceKind, Wait
 from inference.onnx.embedder import OnnxEmbedder
 from storage.records import JobState
-from storage.tables import chunks, contents, texts, vectors, versions
-from tests.support.indexing import HANDBOOK, Stack, opened
+from storage.tables import chunks, contents, idempotency, items, jobs, texts, vectors, versions, watermarks
+from tests.support.indexing import HANDBOOK, JOBS_KEPT, Stack, once, opened
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
 
@@ -146,6 +147,54 @@ async def test_an_original_that_waits_to_be_read_stays_however_long(home: Home) 
     await home.tidy(later=LATER)
     await home.stack.work()
     assert await home.stack.text("a") == PARKING
+
+
+async def test_an_ended_job_goes_after_its_days_with_its_items_and_its_originals(home: Home) -> None:
+    failed = await home.stack.put("a.pdf", b"%PDF-1.7 broken", wait=Wait.STORED)
+    assert failed.job_id is not None
+    await home.stack.work()
+    await home.put("kept", PARKING)
+    await home.tidy(later=JOBS_KEPT - timedelta(minutes=1))
+    assert (await home.stack.indexing.job(home.stack.admin(), failed.job_id)).counts.failed == 1
+    await home.tidy(later=timedelta(minutes=2))
+    with pytest.raises(NotFound):
+        await home.stack.indexing.job(home.stack.admin(), failed.job_id)
+    assert (await home.count(jobs), await home.count(items), await home.count(contents)) == (0, 0, 1)
+    assert await home.stack.text("kept") == PARKING
+
+
+async def test_a_job_that_waits_stays_however_long_and_one_that_nobody_starts_is_cancelled(home: Home) -> None:
+    waiting = await home.stack.put("a", PARKING, wait=Wait.STORED)
+    admin = home.stack.admin(seconds=10**8)
+    forgotten = await home.stack.indexing.open_job(admin, HANDBOOK, JobRequest(kind=SourceKind.UPLOAD))
+    await home.tidy(later=JOBS_KEPT + timedelta(minutes=1))
+    assert (await home.stack.indexing.job(admin, forgotten.id)).state is JobState.CANCELLED
+    assert waiting.job_id is not None
+    assert (await home.stack.indexing.job(admin, waiting.job_id)).state is JobState.QUEUED
+    await home.tidy(later=JOBS_KEPT + timedelta(minutes=1))
+    assert await home.count(jobs) == 1
+
+
+async def test_an_answer_kept_for_repeated_requests_goes_when_its_day_is_over(home: Home) -> None:
+    selector = DeleteSelector(ids=(DocumentId("none"),))
+    await home.stack.catalog.delete_documents(home.stack.admin(once=once("k")), HANDBOOK, selector, dry_run=False)
+    await home.tidy()
+    assert await home.count(idempotency) == 1
+    async with home.stack.db.write(TENANT) as tx:
+        await tx.execute(update(idempotency).values(created_at=datetime.now(UTC) - timedelta(hours=25)))
+    await home.tidy()
+    assert await home.count(idempotency) == 0
+
+
+async def test_an_engine_that_is_gone_for_long_holds_back_nothing_and_the_only_one_is_never_forgotten(home: Home) -> None:
+    await home.put("a", PARKING)
+    await home.project()
+    await home.tidy(later=ENGINE_GONE_AFTER + timedelta(days=1))
+    assert await home.count(watermarks) == 1
+    async with home.stack.db.write(TENANT) as tx:
+        await tx.execute(insert(watermarks).values(tenant=TENANT, engine="new", offset=1, at=home.stack.clock.now()))
+    await home.tidy()
+    assert await home.count(watermarks) == 1
 
 
 def _modified(path: Path) -> datetime:

@@ -53,6 +53,7 @@ OWNER = "test-worker"
 ANN, BOB = Principal("user:ann"), Principal("user:bob")
 HR, LEGAL = Principal("group:hr"), Principal("group:legal")
 FINISH_S = 30.0
+JOBS_KEPT = timedelta(days=30)
 
 
 @dataclass(kw_only=True)
@@ -364,7 +365,7 @@ def _wire(parts: _Parts) -> Stack:
             signature="test/1",
         ),
         retrieval=Retrieval(db=db, engine=parts.engine, embedder=parts.embedder, progress=parts.projector, limits=limits),
-        housekeeper=Housekeeper(db=db, blobs=blobs, clock=clock),
+        housekeeper=Housekeeper(db=db, blobs=blobs, clock=clock, jobs_kept=JOBS_KEPT),
         sources=sources,
     )
 
