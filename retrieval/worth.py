@@ -1,8 +1,8 @@
 """In which order memories are worth a context's room, where the order of recall says how near they are to the question. Pure.
 
-Fitted on LoCoMo's development conversations (760 questions): a longer message proves a little more than a short one of the same
-score, and a question proves less than what answers it. Preferring what is short, to get more of it in, loses at every budget:
-with `score / characters ** 0.3` 5 points at 500 tokens.
+Chosen by hand among some forty settings, by packing LoCoMo's 760 development questions offline: a longer
+message proves a little more than a short one of the same score, and a question proves less than what answers it. Preferring
+what is short, to get more of it in, loses: at 500 tokens 0.728 became 0.652 of 400 questions.
 """
 
 from collections.abc import Sequence
