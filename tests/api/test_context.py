@@ -165,11 +165,12 @@ def test_a_text_that_wants_to_be_obeyed_stays_inside_the_fence(client: httpx.Cli
         assert forged not in text
 
 
-def test_a_tool_is_trusted_only_when_asked(client: httpx.Client, user: str, chat: str) -> None:
+def test_a_tool_is_trusted_only_when_asked(client: httpx.Client, index: str, user: str, chat: str) -> None:
     said = [{"id": "t1", "role": "tool", "content": "The lottery numbers are 4, 8 and 15."}]
     made(client.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": said, "wait": "indexed"}))
-    assert reasons(context(client, user_id=user, session_id=chat))["t1"] == "trust"
-    assert reasons(context(client, user_id=user, session_id=chat, trust_min=1))["t1"] == "included"
+    asked = {"indexes": [index], "user_id": user, "session_id": chat}
+    assert reasons(context(client, **asked))["t1"] == "trust"
+    assert reasons(context(client, **asked, trust_min=1))["t1"] == "included"
 
 
 def test_a_context_can_be_asked_for_as_it_would_have_been(client: httpx.Client, handbook: str, user: str, chat: str) -> None:
@@ -201,8 +202,8 @@ def test_a_context_can_be_asked_for_as_it_would_have_been(client: httpx.Client, 
         ({"nonsense": 1}, "request.invalid_body"),
     ],
 )
-def test_what_makes_no_context_is_refused(client: httpx.Client, field: dict[str, object], code: str) -> None:
-    told = problem(client.post("/v1/context", json={"query": "leave", **field}), 422, code)
+def test_what_makes_no_context_is_refused(client: httpx.Client, index: str, field: dict[str, object], code: str) -> None:
+    told = problem(client.post("/v1/context", json={"query": "leave", "indexes": [index], **field}), 422, code)
     assert told["errors"] or code == "inference.invalid_tokenizer"
 
 
