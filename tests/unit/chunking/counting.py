@@ -16,3 +16,17 @@ class WordCounter:
 
     def spans(self, text: str) -> Sequence[tuple[int, int]]:
         return [match.span() for match in _TOKEN.finditer(text)]
+
+
+class TalliedCounter(WordCounter):
+    """Says how many characters it was given in all."""
+
+    characters = 0
+
+    def count(self, text: str) -> int:
+        self.characters += len(text)
+        return super().count(text)
+
+    def spans(self, text: str) -> Sequence[tuple[int, int]]:
+        self.characters += len(text)
+        return super().spans(text)
