@@ -9,6 +9,7 @@ from core.caller import Caller, Grant
 from core.errors import TimedOut, Unavailable
 from core.ids import chunk_key
 from core.limits import Limits
+from core.profile import Fusion
 from core.telemetry import DEGRADED, Stopwatch, log
 from engines.port import Vector
 from inference.port import Embedder, Purpose, Vocabularies
@@ -154,7 +155,13 @@ class Contexts:
     ) -> Gathered:
         vector = await asyncio.shield(embedding)
         mode = Mode.KEYWORD if vector is None else Mode.HYBRID
-        search = SearchRequest(query=request.query, indexes=request.indexes, k=asked.limit(Section.DOCUMENTS), mode=mode)
+        search = SearchRequest(
+            query=request.query,
+            indexes=request.indexes,
+            k=asked.limit(Section.DOCUMENTS),
+            mode=mode,
+            fusion_otherwise=Fusion(),
+        )
         found = await self._documents.search(caller, search, vector=vector)
         known = await self._known(caller, found.results, request)
         # What a document said before it was replaced is not searchable any more: an answer as of then may lack it.

@@ -70,7 +70,7 @@ def make_plan(request: SearchRequest, live: Sequence[IndexRecord], limits: Limit
         mode=request.mode,
         condition=None if request.filter is None else parse_filter(request.filter, ranged, limits),
         ranged=ranged,
-        fusion=_fusion(request.fusion, indexes),
+        fusion=_fusion(request, indexes),
         minimum=request.minimum,
         k=request.k,
         depth=max(DEPTH_MIN, request.k * (DEPTH_PER_DOCUMENT if grouped else DEPTH_PER_RESULT)),
@@ -118,10 +118,12 @@ def _common_ranges(indexes: Sequence[IndexRecord]) -> Mapping[str, RangeKind]:
     return {name: kind for name, kind in first.items() if all(other.get(name) == kind for other in others)}
 
 
-def _fusion(asked: Fusion | None, indexes: Sequence[IndexRecord]) -> Fusion:
-    if asked is not None:
-        return asked
+def _fusion(request: SearchRequest, indexes: Sequence[IndexRecord]) -> Fusion:
+    if request.fusion is not None:
+        return request.fusion
     settings = {record.profile.fusion for record in indexes}
     if len(settings) > 1:
+        if request.fusion_otherwise is not None:
+            return request.fusion_otherwise
         raise errors.fusion_mismatch(record.name for record in indexes)
     return settings.pop() if settings else Fusion()

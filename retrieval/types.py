@@ -25,6 +25,7 @@ class Mode(StrEnum):
 class SearchRequest:
     """One question. `indexes` None is all that the caller may read; `filter` is the raw JSON tree, parsed against the
     declared fields of those indexes; `minimum` cuts by a named signal (`dense`, `keyword`), never by the fused score.
+    `fusion_otherwise` is taken where no `fusion` is given and the indexes' disagree; without it that is a fault.
     """
 
     query: str
@@ -33,6 +34,7 @@ class SearchRequest:
     mode: Mode = Mode.HYBRID
     filter: object | None = None
     fusion: Fusion | None = None
+    fusion_otherwise: Fusion | None = None
     group_by_document: bool = False
     neighbors: int = 0
     minimum: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))

@@ -116,6 +116,8 @@ def test_fusion_is_the_requests_or_that_of_agreeing_indexes() -> None:
     a, b = index("a", IndexProfile(fusion=rrf)), index("b", IndexProfile(fusion=Fusion(dense_weight=0.2)))
     assert planned(SearchRequest(query="q", indexes=names("a")), a, b).fusion == rrf
     assert planned(SearchRequest(query="q", fusion=Fusion(dense_weight=0.4)), a, b).fusion == Fusion(dense_weight=0.4)
+    assert planned(SearchRequest(query="q", fusion_otherwise=Fusion()), a, b).fusion == Fusion()
+    assert planned(SearchRequest(query="q", indexes=names("a"), fusion_otherwise=Fusion()), a, b).fusion == rrf
     with pytest.raises(Invalid) as refused:
         planned(SearchRequest(query="q"), a, b)
     assert refused.value.code == "retrieval.fusion_mismatch"
