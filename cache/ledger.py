@@ -19,7 +19,7 @@ NOTES_MAX = 20_000  # of each kind and tenant: more are dropped until the next f
 
 @dataclass(slots=True, kw_only=True)
 class _Notes:
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    counts: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
     hits: Counter[int] = field(default_factory=Counter[int])
     stale: dict[int, str] = field(default_factory=dict[int, str])
     offsets: dict[int, int] = field(default_factory=dict[int, int])
@@ -39,7 +39,7 @@ class Ledger:
     def count(self, tenant: TenantId, namespace: str, name: str, amount: float = 1) -> None:
         counts = self._of(tenant).counts
         if len(counts) < NOTES_MAX or (namespace, name) in counts:
-            counts[(namespace, name)] += amount  # type: ignore[assignment]  # a Counter takes floats as well
+            counts[(namespace, name)] += amount
 
     def looked_up(self, tenant: TenantId, namespace: str, *, status: str, tier: str | None, reason: str | None) -> None:
         """One lookup came to an end."""

@@ -1,8 +1,6 @@
 """What a fact rests on, in both directions: from what a writer cites to stored sources, and from those to what clients name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from core.caller import Caller
 from core.errors import NotFound
@@ -17,22 +15,11 @@ SOURCES_MAX = 64
 DOCUMENT_TRUST = 2  # kept on purpose, but nobody's own word
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cited:
-    """A source that is there. `trust` is how far its own word goes, `at` when that was said."""
-
-    type: str
-    id: str
-    start: int
-    end: int
-    trust: int
-    at: datetime | None
-
-
 async def cited(
     tx: Transaction, caller: Caller, wanted: Sequence[MessageSource | DocumentSource], *, eyes: Caller
-) -> tuple[Cited, ...]:
-    """The sources as they are now. NotFound for a message that is not the caller's, or a document that `eyes` may not see."""
+) -> tuple[SourceRecord, ...]:
+    """The sources as they are now, each with its own trust and time. NotFound for a message that is not the caller's, or a
+    document that `eyes` may not see."""
     if len(wanted) > SOURCES_MAX:
         raise errors.invalid_fact("/sources", f"has {len(wanted)} items; the limit is {SOURCES_MAX}")
     return tuple(
@@ -60,7 +47,7 @@ async def named(
     return {row: tuple(name(one) for one in its) for row, its in sources.items()}, ids
 
 
-async def _message(tx: Transaction, caller: Caller, wanted: MessageSource) -> Cited:
+async def _message(tx: Transaction, caller: Caller, wanted: MessageSource) -> SourceRecord:
     session = await sessions.find(tx, caller.subject, wanted.session)
     if session is None:
         raise errors.no_such_session(wanted.session)
@@ -72,14 +59,15 @@ async def _message(tx: Transaction, caller: Caller, wanted: MessageSource) -> Ci
         raise errors.invalid_fact(
             "/sources", f"hold the span [{start}, {end}), which is not within the {len(message.content)} code points"
         )
-    return Cited(type="message", id=str(message.row_id), start=start, end=end, trust=message.trust, at=message.occurred_at)
+    row = str(message.row_id)
+    return SourceRecord(type="message", id=row, start=start, end=end, trust=message.trust, at=message.occurred_at)
 
 
-async def _document(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> Cited:
+async def _document(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord:
     index = await indexes.find(tx, wanted.index)
     found = None if index is None else await documents.find(tx, index.id, wanted.document)
     live = found is not None and found.live_version_id is not None and eyes.sees().admits(found.envelope.acl)
     if found is None or not live:
         raise NotFound("memory.no_such_source", f"there is no document {wanted.document[:200]!r} in index {wanted.index!r}")
     name = f"{wanted.index}/{found.id}@{found.version}"
-    return Cited(type="document", id=name, start=0, end=0, trust=DOCUMENT_TRUST, at=found.envelope.occurred_at)
+    return SourceRecord(type="document", id=name, start=0, end=0, trust=DOCUMENT_TRUST, at=found.envelope.occurred_at)

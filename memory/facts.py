@@ -15,7 +15,7 @@ from memory import errors, stating
 from memory.appending import expired as session_over
 from memory.conflicts import Outcome
 from memory.fact_rows import show, text_digest
-from memory.fact_sources import Cited, cited, named
+from memory.fact_sources import cited, named
 from memory.fact_types import Fact, FactAt, FactGone, FactHistory, FactPatch, FactRequest, Profile, WrittenAt
 from memory.ledger import Entry, Vectors, changed, discard, enter, fact_mark, settle
 from memory.profile import holding
@@ -318,15 +318,12 @@ class Facts:
         return Change(op=op, actor=caller.subject, at=self._clock.now(), reason=reason)
 
 
-def _sources(found: Sequence[Cited], statement: Statement, now: datetime) -> tuple[SourceRecord, ...]:
+def _sources(found: Sequence[SourceRecord], statement: Statement, now: datetime) -> tuple[SourceRecord, ...]:
     """What was cited, or this write itself."""
     if not found:
         own = make_id("wr", now)
         return (SourceRecord(type="caller", id=own, start=0, end=0, trust=statement.trust, at=statement.valid_from),)
-    return tuple(
-        SourceRecord(type=one.type, id=one.id, start=one.start, end=one.end, trust=statement.trust, at=statement.valid_from)
-        for one in found
-    )
+    return tuple(replace(one, trust=statement.trust, at=statement.valid_from) for one in found)
 
 
 def _supersedable(old: FactRecord, at: datetime) -> None:

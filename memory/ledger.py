@@ -57,7 +57,7 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     await facts.lock_owner(tx, entry.scope.owner)
     entry = replace(entry, statement=await _named(tx, entry.scope.owner, entry.statement))
     new = entry.statement
-    buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, new.polarity))
+    buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, holds=new.polarity))
     known = await _known(tx, entry.scope, new)
     similarity = await _similarity(tx, index, new, known=known, embedded=embedded)
     verdict = judge(new, [as_known(fact) for fact in known], buried=bool(buried), similarity=similarity)
@@ -140,10 +140,10 @@ def as_known(fact: FactRecord) -> Known:
     )
 
 
-def marks(entity: str, attribute: str, value: str, polarity: bool) -> tuple[Mark, ...]:  # noqa: FBT001 -- the four parts of a statement
+def marks(entity: str, attribute: str, value: str, *, holds: bool) -> tuple[Mark, ...]:
     """What would keep a statement out: its value anywhere, or this fact. That it is not so is another fact."""
     triple = triple_of(entity, attribute, value)
-    return value_mark(value), triple_mark(triple, holds=polarity)
+    return value_mark(value), triple_mark(triple, holds=holds)
 
 
 def triple_mark(triple: str, *, holds: bool) -> Mark:
@@ -153,7 +153,7 @@ def triple_mark(triple: str, *, holds: bool) -> Mark:
 
 def fact_mark(fact: FactRecord) -> Mark:
     """What keeps this one fact out."""
-    return marks(fact.entity, fact.attribute, fact.value, fact.polarity)[1]
+    return marks(fact.entity, fact.attribute, fact.value, holds=fact.polarity)[1]
 
 
 async def _named(tx: Transaction, owner: Principal, new: Statement) -> Statement:

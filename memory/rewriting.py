@@ -1,8 +1,9 @@
 """A text model says the chosen sentences in its own words, and each of its sentences is held to what it cites. What it cannot
 do, or must not say, is said in the sources' words. Asked only by who asks for it: it takes seconds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from core.errors import Fault
 from inference.port import Prompt, TextModel
@@ -28,7 +29,7 @@ INSTRUCTION = (
 class RewrittenSentence:
     """A sentence of the model, and the numbers of those it stands on, from 1."""
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # pydantic reads it from the class
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     text: str
     cites: tuple[int, ...]
@@ -38,7 +39,7 @@ class RewrittenSentence:
 class RewrittenSummary:
     """What the model is asked for."""
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  # pydantic reads it from the class
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
 
     sentences: tuple[RewrittenSentence, ...]
 

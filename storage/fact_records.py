@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from core.ids import FactId, Principal, row_name
 from core.metadata import Metadata
 from storage.documents import thaw
+
+SourceType = Literal["message", "document", "caller"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class SourceRecord:
     write). `trust` and `at` are those of the statement that it was a source of.
     """
 
-    type: str
+    type: SourceType
     id: str
     start: int
     end: int

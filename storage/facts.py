@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
 
 from core.ids import Principal
 from core.metadata import Metadata
@@ -284,7 +284,7 @@ async def drop_source(tx: Transaction, fact_row: int, source: SourceRecord) -> N
     )
 
 
-async def _all(tx: Transaction, statement: Any) -> tuple[FactRecord, ...]:  # noqa: ANN401 -- a Select of `facts`
+async def _all(tx: Transaction, statement: Select[Any]) -> tuple[FactRecord, ...]:
     return tuple(_record(row) for row in (await tx.execute(statement)).mappings())
 
 

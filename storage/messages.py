@@ -43,14 +43,14 @@ async def add(tx: Transaction, session: SessionRecord, new: Sequence[NewMessage]
     for start in range(0, len(new), ROWS_PER_STATEMENT):
         values = [_values(tx, session, one, at) for one in new[start : start + ROWS_PER_STATEMENT]]
         statement = insert(messages).returning(*messages.c, sort_by_parameter_order=True)
-        added += [_record(row) for row in (await tx.execute(statement, values)).mappings()]
+        added += [message_record(row) for row in (await tx.execute(statement, values)).mappings()]
     return tuple(added)
 
 
 async def by_client_ids(tx: Transaction, session_id: int, ids: Sequence[str]) -> dict[str, MessageRecord]:
     """Those of the session that are there already."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.client_id.in_(ids))
-    return {str(row["client_id"]): _record(row) for row in (await tx.execute(statement)).mappings()}
+    return {str(row["client_id"]): message_record(row) for row in (await tx.execute(statement)).mappings()}
 
 
 async def find(tx: Transaction, session_id: int, message: str) -> MessageRecord | None:
@@ -60,7 +60,7 @@ async def find(tx: Transaction, session_id: int, message: str) -> MessageRecord 
     if number is not None:
         named |= (messages.c.id == number) & messages.c.client_id.is_(None)
     row = (await tx.execute(select(messages).where(*_of(tx, session_id), named))).mappings().first()
-    return None if row is None else _record(row)
+    return None if row is None else message_record(row)
 
 
 async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, MessageRecord]:
@@ -69,7 +69,7 @@ async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, MessageR
     for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
         wanted = row_ids[start : start + ROWS_PER_STATEMENT]
         statement = select(messages).where(messages.c.tenant == tx.tenant, messages.c.id.in_(wanted))
-        found |= {row["id"]: _record(row) for row in (await tx.execute(statement)).mappings()}
+        found |= {row["id"]: message_record(row) for row in (await tx.execute(statement)).mappings()}
     return found
 
 
@@ -77,7 +77,7 @@ async def of_owner(tx: Transaction, owner: Principal, *, after: int, limit: int)
     """The next `limit` messages of an owner by row, of all sessions."""
     mine = (messages.c.tenant == tx.tenant, messages.c.owner == owner, messages.c.id > after)
     rows = await tx.execute(select(messages).where(*mine).order_by(messages.c.id).limit(limit))
-    return tuple(_record(row) for row in rows.mappings())
+    return tuple(message_record(row) for row in rows.mappings())
 
 
 async def flag(tx: Transaction, message: MessageRecord, flags: Sequence[str]) -> None:
@@ -88,14 +88,14 @@ async def flag(tx: Transaction, message: MessageRecord, flags: Sequence[str]) ->
 async def between(tx: Transaction, session_id: int, first: int, last: int) -> tuple[MessageRecord, ...]:
     """The messages numbered `first` to `last`, both included, in order; numbers of deleted ones are missing."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq >= first, messages.c.seq <= last)
-    return tuple(_record(row) for row in (await tx.execute(statement.order_by(messages.c.seq))).mappings())
+    return tuple(message_record(row) for row in (await tx.execute(statement.order_by(messages.c.seq))).mappings())
 
 
 async def latest(tx: Transaction, session_id: int, *, before: int, limit: int) -> tuple[MessageRecord, ...]:
     """The last `limit` messages numbered below `before`, in order."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq < before).order_by(messages.c.seq.desc())
     rows = (await tx.execute(statement.limit(limit))).mappings().all()
-    return tuple(_record(row) for row in reversed(rows))
+    return tuple(message_record(row) for row in reversed(rows))
 
 
 async def latest_known(
@@ -109,14 +109,14 @@ async def latest_known(
     if recorded_by is not None:
         statement = statement.where(messages.c.recorded_at <= recorded_by)
     rows = (await tx.execute(statement.order_by(messages.c.seq.desc()).limit(limit))).mappings().all()
-    found = tuple(_record(row) for row in reversed(rows))
+    found = tuple(message_record(row) for row in reversed(rows))
     return tuple(one for one in found if not one.forgotten)
 
 
 async def following(tx: Transaction, session_id: int, *, after: int, limit: int) -> tuple[MessageRecord, ...]:
     """The next `limit` messages numbered above `after`, in order."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq > after).order_by(messages.c.seq)
-    return tuple(_record(row) for row in (await tx.execute(statement.limit(limit))).mappings())
+    return tuple(message_record(row) for row in (await tx.execute(statement.limit(limit))).mappings())
 
 
 async def tokens_since(tx: Transaction, session_id: int, seq: int) -> int:
@@ -183,7 +183,8 @@ def _values(tx: Transaction, session: SessionRecord, new: NewMessage, at: dateti
     }
 
 
-def _record(row: Mapping[Any, Any]) -> MessageRecord:
+def message_record(row: Mapping[Any, Any]) -> MessageRecord:
+    """From all columns of `messages`."""
     return MessageRecord(
         row_id=row["id"],
         session_id=row["session_id"],

@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 
 from core.ids import Principal
-from core.metadata import Metadata
 from storage.database import Reads
-from storage.documents import thaw
-from storage.memory_records import MessageRecord, Role, TimeKind
+from storage.memory_records import MessageRecord
 from storage.memory_rows import Subject
 from storage.memory_tables import memory_rows, messages, sessions
+from storage.messages import message_record
 
 MESSAGE = Subject.MESSAGE.name.lower()
 
@@ -79,28 +78,9 @@ async def around(reads: Reads, owner: Principal, spots: Sequence[tuple[int, int]
 
 
 def _recollection(row: Mapping[Any, Any]) -> Recollection:
-    metadata: Metadata = thaw(row["metadata"])
-    message = MessageRecord(
-        row_id=row["id"],
-        session_id=row["session_id"],
-        owner=Principal(row["owner"]),
-        seq=row["seq"],
-        client_id=row["client_id"],
-        role=Role(row["role"]),
-        speaker=row["speaker"],
-        content=row["content"],
-        digest=row["digest"],
-        occurred_at=row["occurred_at"],
-        occurred_kind=TimeKind(row["occurred_kind"]),
-        recorded_at=row["recorded_at"],
-        source=row["source"],
-        trust=row["trust"],
-        flags=tuple(row["flags"]),
-        tokens=row["tokens"],
-        metadata=metadata,
-        rows=row["rows"],
+    return Recollection(
+        message=message_record(row), session=row["external_id"], agent=row["agent"], expires_at=row["expires_at"]
     )
-    return Recollection(message=message, session=row["external_id"], agent=row["agent"], expires_at=row["expires_at"])
 
 
 def _with_sessions() -> Select[Any]:

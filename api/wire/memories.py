@@ -334,7 +334,7 @@ def _former(one: FormerState) -> FormerMemory:
 def _source_out(source: NamedSource) -> SourceOut:
     record = source.record
     return SourceOut(
-        type=record.type,  # type: ignore[arg-type]  # the store holds these three
+        type=record.type,
         id=source.message or record.id,
         session_id=source.session,
         span=(record.start, record.end) if record.end else None,

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Generator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -27,3 +28,15 @@ def index(operator: httpx.Client) -> str:
     profile = {"range_fields": {"year": "number"}}
     made(operator.put(f"/v1/admin/indexes/{name}", json={"profile": profile}), 201)
     return name
+
+
+@pytest.fixture
+def user() -> str:
+    """A user that no other test knows."""
+    return f"u-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def session(operator: httpx.Client, user: str) -> str:
+    """The user's empty session `chat`."""
+    return made(operator.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)["id"]

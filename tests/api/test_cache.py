@@ -1,7 +1,6 @@
 """The cache over HTTP, on the real service."""
 
 import time
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -16,50 +15,44 @@ ANSWER = "Open Settings, then Security, then Reset."
 
 
 @pytest.fixture
-def client(service: Service) -> Generator[httpx.Client]:
-    with service.client() as operator:
-        yield operator
-
-
-@pytest.fixture
 def name() -> str:
     """A namespace that no other test knows."""
     return f"ns-{uuid4().hex[:12]}"
 
 
-def look(client: httpx.Client, name: str, query: str = ASKED, **more: object) -> dict[str, Any]:
-    return made(client.post("/v1/cache:lookup", json={"namespace": name, "query": query, **more}))
+def look(operator: httpx.Client, name: str, query: str = ASKED, **more: object) -> dict[str, Any]:
+    return made(operator.post("/v1/cache:lookup", json={"namespace": name, "query": query, **more}))
 
 
-def keep(client: httpx.Client, name: str, query: str = ASKED, response: object = ANSWER, **more: object) -> dict[str, Any]:
+def keep(operator: httpx.Client, name: str, query: str = ASKED, response: object = ANSWER, **more: object) -> dict[str, Any]:
     body = {"namespace": name, "query": query, "response": response, **more}
-    return made(client.post("/v1/cache:store", json=body))
+    return made(operator.post("/v1/cache:store", json=body))
 
 
-def set_up(client: httpx.Client, name: str, **settings: object) -> dict[str, Any]:
-    return made(client.put(f"/v1/admin/cache/{name}", json=settings))
+def set_up(operator: httpx.Client, name: str, **settings: object) -> dict[str, Any]:
+    return made(operator.put(f"/v1/admin/cache/{name}", json=settings))
 
 
-def test_a_miss_carries_a_lease_and_its_answer_serves_the_same_question(client: httpx.Client, name: str) -> None:
-    missed = look(client, name)
+def test_a_miss_carries_a_lease_and_its_answer_serves_the_same_question(operator: httpx.Client, name: str) -> None:
+    missed = look(operator, name)
     assert (missed["status"], missed["tier"], missed["reason"]) == ("miss", None, "no_entry")
-    stored = keep(client, name, lease=missed["lease"], lookup_id=missed["lookup_id"])
+    stored = keep(operator, name, lease=missed["lease"], lookup_id=missed["lookup_id"])
     assert stored["stored"]
-    hit = look(client, name)
+    hit = look(operator, name)
     assert (hit["status"], hit["tier"], hit["response"]) == ("hit", "exact", ANSWER)
     assert hit["entry_id"] == stored["entry_id"]
     assert hit["wrong_rate_upper"] is None
-    folded = look(client, name, "  how do I RESET  my password ")
+    folded = look(operator, name, "  how do I RESET  my password ")
     assert (folded["status"], folded["tier"]) == ("hit", "normalized")
 
 
 @pytest.mark.parametrize(
     "other", [{"model": "b"}, {"system": "Be brief."}, {"tools": [{"name": "search"}]}, {"history": ["Hello."]}]
 )
-def test_whatever_shapes_the_answer_is_in_the_key(client: httpx.Client, name: str, other: dict[str, Any]) -> None:
-    keep(client, name, request={"model": "a"})
-    assert look(client, name, request={"model": "a"})["status"] == "hit"
-    assert look(client, name, request={"model": "a", **other})["status"] == "miss"
+def test_whatever_shapes_the_answer_is_in_the_key(operator: httpx.Client, name: str, other: dict[str, Any]) -> None:
+    keep(operator, name, request={"model": "a"})
+    assert look(operator, name, request={"model": "a"})["status"] == "hit"
+    assert look(operator, name, request={"model": "a", **other})["status"] == "miss"
 
 
 def test_scopes_are_private_unless_asked_and_a_group_needs_its_principal(service: Service, name: str) -> None:
@@ -78,38 +71,38 @@ def test_scopes_are_private_unless_asked_and_a_group_needs_its_principal(service
         assert [one["scope"] for one in seen] == ["tenant"]
 
 
-def test_a_static_namespace_serves_what_is_near_enough_and_no_guard_forbids(client: httpx.Client, name: str) -> None:
-    set_up(client, name, mode="static", threshold=0.8)
-    keep(client, name, "How can I reset my account password?")
-    near = look(client, name, "How could I reset my account password?")
+def test_a_static_namespace_serves_what_is_near_enough_and_no_guard_forbids(operator: httpx.Client, name: str) -> None:
+    set_up(operator, name, mode="static", threshold=0.8)
+    keep(operator, name, "How can I reset my account password?")
+    near = look(operator, name, "How could I reset my account password?")
     assert (near["status"], near["tier"]) == ("hit", "semantic")
     assert near["similarity"] >= 0.8
     assert near["wrong_rate_upper"] is None
-    keep(client, name, "Is the office open on 3 May?", "Yes.")
-    guarded = look(client, name, "Is the office open on 4 May?")
+    keep(operator, name, "Is the office open on 3 May?", "Yes.")
+    guarded = look(operator, name, "Is the office open on 4 May?")
     assert (guarded["status"], guarded["reason"], guarded["guards"]) == ("miss", "guarded", ["numbers"])
 
 
-def test_in_shadow_the_semantic_tier_decides_and_does_not_serve(client: httpx.Client, name: str) -> None:
-    keep(client, name, "How can I reset my account password?")
-    missed = look(client, name, "How could I reset my account password?")
+def test_in_shadow_the_semantic_tier_decides_and_does_not_serve(operator: httpx.Client, name: str) -> None:
+    keep(operator, name, "How can I reset my account password?")
+    missed = look(operator, name, "How could I reset my account password?")
     assert (missed["status"], missed["reason"]) == ("miss", "below_threshold")
     assert missed["score"] is not None
 
 
-def test_questions_of_the_moment_and_of_the_person_are_bypassed(client: httpx.Client, name: str) -> None:
+def test_questions_of_the_moment_and_of_the_person_are_bypassed(operator: httpx.Client, name: str) -> None:
     reasons = {
         "What is the weather today?": "time_sensitive",
         "Who am I?": "personal",
     }
     for query, reason in reasons.items():
-        bypassed = look(client, name, query)
+        bypassed = look(operator, name, query)
         assert (bypassed["status"], bypassed["reason"], bypassed["lease"]) == ("bypass", reason, None)
-        assert keep(client, name, query) == {"entry_id": None, "stored": False, "reason": reason}
-    assert look(client, name, no_store=True)["reason"] == "no_store"
-    set_up(client, name, mode="off")
-    assert look(client, name)["reason"] == "off"
-    assert keep(client, name)["reason"] == "off"
+        assert keep(operator, name, query) == {"entry_id": None, "stored": False, "reason": reason}
+    assert look(operator, name, no_store=True)["reason"] == "no_store"
+    set_up(operator, name, mode="off")
+    assert look(operator, name)["reason"] == "off"
+    assert keep(operator, name)["reason"] == "off"
 
 
 @pytest.mark.parametrize(
@@ -122,48 +115,48 @@ def test_questions_of_the_moment_and_of_the_person_are_bypassed(client: httpx.Cl
     ],
 )
 def test_what_is_no_answer_is_not_kept_and_its_lease_is_free_again(
-    client: httpx.Client, name: str, response: object, reason: str
+    operator: httpx.Client, name: str, response: object, reason: str
 ) -> None:
-    missed = look(client, name)
-    refused = keep(client, name, response=response, lease=missed["lease"])
+    missed = look(operator, name)
+    refused = keep(operator, name, response=response, lease=missed["lease"])
     assert refused == {"entry_id": None, "stored": False, "reason": reason}
-    assert look(client, name, wait_ms=0)["status"] == "miss"
+    assert look(operator, name, wait_ms=0)["status"] == "miss"
 
 
-def test_an_answer_goes_with_the_version_of_its_document(client: httpx.Client, name: str, index: str) -> None:
-    submit(client, index, {"id": "pw.md", "text": "Reset your password under Settings, Security."})
+def test_an_answer_goes_with_the_version_of_its_document(operator: httpx.Client, name: str, index: str) -> None:
+    submit(operator, index, {"id": "pw.md", "text": "Reset your password under Settings, Security."})
     source = {"type": "document", "index": index, "id": "pw.md", "version": 1}
-    assert keep(client, name, sources=[source])["stored"]
-    assert look(client, name)["sources"] == [source]
-    submit(client, index, {"id": "pw.md", "text": "Reset your password at the help desk, in person."})
-    stale = look(client, name)
+    assert keep(operator, name, sources=[source])["stored"]
+    assert look(operator, name)["sources"] == [source]
+    submit(operator, index, {"id": "pw.md", "text": "Reset your password at the help desk, in person."})
+    stale = look(operator, name)
     assert (stale["status"], stale["reason"]) == ("miss", "stale")
-    assert keep(client, name, sources=[source])["reason"] == "source_changed"
-    ahead = client.post(
+    assert keep(operator, name, sources=[source])["reason"] == "source_changed"
+    ahead = operator.post(
         "/v1/cache:store",
         json={"namespace": name, "query": ASKED, "response": ANSWER, "sources": [{**source, "version": 9}]},
     )
     problem(ahead, 409, "cache.source_ahead")
-    assert keep(client, name, sources=[{**source, "version": 2}])["stored"]
-    assert look(client, name)["status"] == "hit"
-    made(client.delete(f"/v1/indexes/{index}/documents/pw.md"))
-    gone = look(client, name)
+    assert keep(operator, name, sources=[{**source, "version": 2}])["stored"]
+    assert look(operator, name)["status"] == "hit"
+    made(operator.delete(f"/v1/indexes/{index}/documents/pw.md"))
+    gone = look(operator, name)
     assert (gone["status"], gone["reason"]) == ("miss", "no_entry")
 
 
-def test_new_evidence_makes_an_answer_stale_and_other_documents_do_not(client: httpx.Client, name: str, index: str) -> None:
-    submit(client, index, {"id": "pw.md", "text": "Accounts are managed by the identity team."})
+def test_new_evidence_makes_an_answer_stale_and_other_documents_do_not(operator: httpx.Client, name: str, index: str) -> None:
+    submit(operator, index, {"id": "pw.md", "text": "Accounts are managed by the identity team."})
     source = {"type": "document", "index": index, "id": "pw.md", "version": 1}
-    assert keep(client, name, sources=[source])["stored"]
-    submit(client, index, {"id": "lunch.md", "text": "The canteen serves soup on Mondays."})
-    assert look(client, name)["status"] == "hit"
-    submit(client, index, {"id": "reset.md", "text": "How do I reset my password? Call 4711 and ask for a reset."})
-    assert look(client, name)["status"] == "miss"
-    assert made(client.get("/v1/cache/stats", params={"namespace": name}))["stale"] == {"new_evidence": 1}
+    assert keep(operator, name, sources=[source])["stored"]
+    submit(operator, index, {"id": "lunch.md", "text": "The canteen serves soup on Mondays."})
+    assert look(operator, name)["status"] == "hit"
+    submit(operator, index, {"id": "reset.md", "text": "How do I reset my password? Call 4711 and ask for a reset."})
+    assert look(operator, name)["status"] == "miss"
+    assert made(operator.get("/v1/cache/stats", params={"namespace": name}))["stale"] == {"new_evidence": 1}
 
 
-def test_who_may_not_see_a_source_gets_a_plain_miss(service: Service, client: httpx.Client, name: str, index: str) -> None:
-    submit(client, index, {"id": "pw.md", "text": "Reset under Settings.", "acl": ["user:ann"]})
+def test_who_may_not_see_a_source_gets_a_plain_miss(service: Service, operator: httpx.Client, name: str, index: str) -> None:
+    submit(operator, index, {"id": "pw.md", "text": "Reset under Settings.", "acl": ["user:ann"]})
     source = {"type": "document", "index": index, "id": "pw.md", "version": 1}
     ann = service.make_key("user:ann", "read", "write")
     bob = service.make_key("user:bob", "read", "write")
@@ -175,13 +168,13 @@ def test_who_may_not_see_a_source_gets_a_plain_miss(service: Service, client: ht
         assert made(of_bob.get("/v1/cache/entries", params={"namespace": name}))["items"] == []
         refused = keep(of_bob, name, sources=[source], scope="tenant", lease=hidden["lease"])
         assert refused["reason"] == "source_missing"
-        made(client.patch(f"/v1/indexes/{index}/documents/pw.md", json={"acl": ["user:bob"]}))
+        made(operator.patch(f"/v1/indexes/{index}/documents/pw.md", json={"acl": ["user:bob"]}))
         assert look(of_ann, name, scope="tenant")["status"] == "miss"
 
 
-def test_bad_input_is_named_and_nothing_is_stored(client: httpx.Client, name: str) -> None:
+def test_bad_input_is_named_and_nothing_is_stored(operator: httpx.Client, name: str) -> None:
     def store(**more: object) -> httpx.Response:
-        return client.post("/v1/cache:store", json={"namespace": name, "query": ASKED, "response": ANSWER, **more})
+        return operator.post("/v1/cache:store", json={"namespace": name, "query": ASKED, "response": ANSWER, **more})
 
     problem(store(response="x" * (10 << 20)), 413, "cache.response_too_large")
     problem(store(lease="nonsense"), 422, "cache.invalid_token")
@@ -192,103 +185,105 @@ def test_bad_input_is_named_and_nothing_is_stored(client: httpx.Client, name: st
     problem(store(query="x" * 9_000), 413, "cache.query_too_large")
     problem(store(group="group:hr"), 422, "cache.invalid_scope")
     problem(store(sources=[{"type": "document", "id": "a/b"}]), 422, "cache.invalid_source")
-    problem(store(lease=look(client, name, "Another question?")["lease"]), 422, "cache.token_mismatch")
-    assert made(client.get("/v1/cache/entries", params={"namespace": name}))["items"] == []
+    problem(store(lease=look(operator, name, "Another question?")["lease"]), 422, "cache.token_mismatch")
+    assert made(operator.get("/v1/cache/entries", params={"namespace": name}))["items"] == []
     for threshold in (0, 2):
-        refused = client.put(f"/v1/admin/cache/{name}", json={"mode": "static", "threshold": threshold})
+        refused = operator.put(f"/v1/admin/cache/{name}", json={"mode": "static", "threshold": threshold})
         problem(refused, 422, "cache.out_of_range")
-    not_a_number = client.put(
+    not_a_number = operator.put(
         f"/v1/admin/cache/{name}", content='{"threshold": NaN}', headers={"Content-Type": "application/json"}
     )
     assert not_a_number.status_code == 422
-    problem(client.post("/v1/cache:lookup", json={"query": ASKED, "wrong_rate_max": 0}), 422, "cache.out_of_range")
+    problem(operator.post("/v1/cache:lookup", json={"query": ASKED, "wrong_rate_max": 0}), 422, "cache.out_of_range")
 
 
-def test_a_lease_is_good_once_and_not_after_its_time(client: httpx.Client, name: str) -> None:
-    missed = look(client, name)
-    assert keep(client, name, lease=missed["lease"])["stored"]
+def test_a_lease_is_good_once_and_not_after_its_time(operator: httpx.Client, name: str) -> None:
+    missed = look(operator, name)
+    assert keep(operator, name, lease=missed["lease"])["stored"]
     body = {"namespace": name, "query": ASKED, "response": "Another answer.", "lease": missed["lease"]}
-    problem(client.post("/v1/cache:store", json=body), 409, "cache.lease_expired")
-    assert look(client, name)["response"] == ANSWER
+    problem(operator.post("/v1/cache:store", json=body), 409, "cache.lease_expired")
+    assert look(operator, name)["response"] == ANSWER
 
 
-def test_feedback_counts_once_and_two_wrong_answers_quarantine(service: Service, client: httpx.Client, name: str) -> None:
-    entry = keep(client, name, scope="tenant")["entry_id"]
-    missed = look(client, name, "Where is the canteen?")
+def test_feedback_counts_once_and_two_wrong_answers_quarantine(service: Service, operator: httpx.Client, name: str) -> None:
+    entry = keep(operator, name, scope="tenant")["entry_id"]
+    missed = look(operator, name, "Where is the canteen?")
     judge = {"correct": False}
-    problem(client.post("/v1/cache:feedback", json={"lookup_id": missed["lookup_id"], **judge}), 422, "cache.nothing_to_judge")
-    problem(client.post("/v1/cache:feedback", json=judge), 422, "cache.one_of")
-    hit = look(client, name, scope="tenant")
-    first = made(client.post("/v1/cache:feedback", json={"lookup_id": hit["lookup_id"], **judge}))
+    problem(
+        operator.post("/v1/cache:feedback", json={"lookup_id": missed["lookup_id"], **judge}), 422, "cache.nothing_to_judge"
+    )
+    problem(operator.post("/v1/cache:feedback", json=judge), 422, "cache.one_of")
+    hit = look(operator, name, scope="tenant")
+    first = made(operator.post("/v1/cache:feedback", json={"lookup_id": hit["lookup_id"], **judge}))
     assert first == {"entry_id": entry, "counted": True, "quarantined": False}
-    assert not made(client.post("/v1/cache:feedback", json={"lookup_id": hit["lookup_id"], **judge}))["counted"]
+    assert not made(operator.post("/v1/cache:feedback", json={"lookup_id": hit["lookup_id"], **judge}))["counted"]
     bob = service.make_key("user:bob", "read", "write")
     with service.client(bob) as of_bob:
         assert made(of_bob.post("/v1/cache:feedback", json={"entry_id": entry, **judge}))["quarantined"]
         problem(of_bob.post("/v1/cache:feedback", json={"entry_id": "ent_x", **judge}), 404, "cache.no_such_entry")
-    assert look(client, name, scope="tenant")["status"] == "miss"
+    assert look(operator, name, scope="tenant")["status"] == "miss"
 
 
-def test_entries_are_invalidated_by_source_tag_query_and_namespace(client: httpx.Client, name: str, index: str) -> None:
-    submit(client, index, {"id": "pw.md", "text": "Reset under Settings."})
+def test_entries_are_invalidated_by_source_tag_query_and_namespace(operator: httpx.Client, name: str, index: str) -> None:
+    submit(operator, index, {"id": "pw.md", "text": "Reset under Settings."})
     source = {"type": "document", "index": index, "id": "pw.md"}
 
     def invalidate(by: dict[str, Any], **more: object) -> dict[str, Any]:
-        return made(client.post("/v1/cache:invalidate", json={"by": by, **more}))
+        return made(operator.post("/v1/cache:invalidate", json={"by": by, **more}))
 
-    keep(client, name, sources=[{**source, "version": 1}])
-    keep(client, name, "Where is the canteen?", "Downstairs.", tags=["site"])
-    keep(client, name, "Where is the garage?", "Behind the house.")
+    keep(operator, name, sources=[{**source, "version": 1}])
+    keep(operator, name, "Where is the canteen?", "Downstairs.", tags=["site"])
+    keep(operator, name, "Where is the garage?", "Behind the house.")
     assert invalidate({"source": source}, dry_run=True) == {"matched": 1, "removed": 0, "dry_run": True}
     assert invalidate({"source": source})["removed"] == 1
-    assert look(client, name)["status"] == "miss"
+    assert look(operator, name)["status"] == "miss"
     assert invalidate({"tag": "site"}, namespace=name)["removed"] == 1
     assert invalidate({"query": "where is the garage"}, namespace=name)["removed"] == 1
     assert invalidate({"namespace": name}) == {"matched": 0, "removed": 0, "dry_run": False}
-    problem(client.post("/v1/cache:invalidate", json={"by": {}}), 422, "cache.one_of")
+    problem(operator.post("/v1/cache:invalidate", json={"by": {}}), 422, "cache.one_of")
 
 
-def test_known_answers_are_imported_and_serve(client: httpx.Client, name: str) -> None:
+def test_known_answers_are_imported_and_serve(operator: httpx.Client, name: str) -> None:
     items = [
         {"query": "How do I reset my password?", "response": ANSWER, "answer": "pw"},
         {"query": "I forgot my password, what now?", "response": ANSWER, "answer": "pw"},
         {"query": "What is the weather today?", "response": "Fine."},
     ]
-    imported = made(client.post("/v1/cache:import", json={"namespace": name, "scope": "tenant", "items": items}))
+    imported = made(operator.post("/v1/cache:import", json={"namespace": name, "scope": "tenant", "items": items}))
     assert imported["stored"] == 2
     assert imported["results"][2] == {"entry_id": None, "stored": False, "reason": "time_sensitive"}
-    assert look(client, name, "i forgot my password, what now", scope="tenant")["response"] == ANSWER
+    assert look(operator, name, "i forgot my password, what now", scope="tenant")["response"] == ANSWER
 
 
-def test_stats_tell_rates_savings_and_no_bound_without_labels(client: httpx.Client, name: str) -> None:
-    look(client, name)
-    keep(client, name, cost={"tokens_in": 900, "tokens_out": 100, "usd": 0.5, "latency_ms": 1500})
-    look(client, name)
-    told = made(client.get("/v1/cache/stats", params={"namespace": name}))
+def test_stats_tell_rates_savings_and_no_bound_without_labels(operator: httpx.Client, name: str) -> None:
+    look(operator, name)
+    keep(operator, name, cost={"tokens_in": 900, "tokens_out": 100, "usd": 0.5, "latency_ms": 1500})
+    look(operator, name)
+    told = made(operator.get("/v1/cache/stats", params={"namespace": name}))
     assert told["lookups"] == {"miss": 1, "hit": 1, "total": 2}
     assert told["hit_rate"]["exact"] == 0.5
     assert told["saved"] == {"tokens": 1000, "usd": 0.5, "latency_ms": 1500.0}
     assert (told["semantic"]["wrong_rate_upper"], told["entries"], told["stored"]) == (None, 1, 1)
 
 
-def test_a_namespace_holds_no_more_than_it_may(client: httpx.Client, name: str) -> None:
-    set_up(client, name, entries_max=3)
+def test_a_namespace_holds_no_more_than_it_may(operator: httpx.Client, name: str) -> None:
+    set_up(operator, name, entries_max=3)
     for number in range(6):
-        keep(client, name, f"What is rule {number} of the house?", f"Rule {number}.")
-    assert len(made(client.get("/v1/cache/entries", params={"namespace": name}))["items"]) == 3
-    assert made(client.get("/v1/cache/stats", params={"namespace": name}))["evictions"] == 3
+        keep(operator, name, f"What is rule {number} of the house?", f"Rule {number}.")
+    assert len(made(operator.get("/v1/cache/entries", params={"namespace": name}))["items"]) == 3
+    assert made(operator.get("/v1/cache/stats", params={"namespace": name}))["evictions"] == 3
 
 
 def stampede(service: Service, name: str, queries: list[str]) -> tuple[int, set[str]]:
     """(answers generated, statuses) when all ask at once; who misses answers and stores."""
-    with service.client(headers={"X-Mnemic-Timeout-Ms": "50000"}) as client, ThreadPoolExecutor(len(queries)) as pool:
-        client.timeout = httpx.Timeout(55.0)
+    with service.client(headers={"X-Mnemic-Timeout-Ms": "50000"}) as operator, ThreadPoolExecutor(len(queries)) as pool:
+        operator.timeout = httpx.Timeout(55.0)
 
         def ask(query: str) -> tuple[int, str]:
-            found = look(client, name, query)
+            found = look(operator, name, query)
             if found["status"] != "miss":
                 return 0, found["status"]
-            keep(client, name, query, lease=found["lease"], lookup_id=found["lookup_id"])
+            keep(operator, name, query, lease=found["lease"], lookup_id=found["lookup_id"])
             return 1, found["status"]
 
         told = list(pool.map(ask, queries))
@@ -301,8 +296,8 @@ def test_64_who_ask_the_same_at_once_make_one_answer(service: Service, name: str
 
 
 @pytest.mark.timeout(60)
-def test_64_who_ask_it_in_other_words_at_once_make_one_answer(service: Service, client: httpx.Client, name: str) -> None:
-    set_up(client, name, mode="static", threshold=0.6)
+def test_64_who_ask_it_in_other_words_at_once_make_one_answer(service: Service, operator: httpx.Client, name: str) -> None:
+    set_up(operator, name, mode="static", threshold=0.6)
     polite = ["", "Please tell me: ", "Hello, ", "Hi there, "]
     verbs = ["can I", "could I", "do I", "should I"]
     ends = ["", " please", " for this account", " in the app"]
@@ -313,17 +308,17 @@ def test_64_who_ask_it_in_other_words_at_once_make_one_answer(service: Service, 
 
 @pytest.mark.timeout(60)
 def test_after_a_change_of_its_document_an_answer_is_served_to_nobody(
-    service: Service, client: httpx.Client, name: str, index: str
+    service: Service, operator: httpx.Client, name: str, index: str
 ) -> None:
     """Lookups go on all the while; one that begins after the change was acknowledged must never be a hit."""
     path = f"/v1/indexes/{index}/documents/pw.md"
     ann = service.make_key("user:ann", "read", "write")
     bob = service.make_key("user:bob", "read", "write")
-    submit(client, index, {"id": "pw.md", "text": "Reset under Settings.", "acl": ["user:ann"]})
+    submit(operator, index, {"id": "pw.md", "text": "Reset under Settings.", "acl": ["user:ann"]})
     changes = [
-        (ann, 1, lambda: submit(client, index, {"id": "pw.md", "text": "Reset at the help desk."})),
-        (ann, 2, lambda: made(client.patch(path, json={"acl": ["user:bob"]}))),
-        (bob, 2, lambda: made(client.delete(path))),
+        (ann, 1, lambda: submit(operator, index, {"id": "pw.md", "text": "Reset at the help desk."})),
+        (ann, 2, lambda: made(operator.patch(path, json={"acl": ["user:bob"]}))),
+        (bob, 2, lambda: made(operator.delete(path))),
     ]
     with ThreadPoolExecutor(4) as pool:
         for key, version, change in changes:
@@ -341,46 +336,46 @@ def test_after_a_change_of_its_document_an_answer_is_served_to_nobody(
 def _hits_after(service: Service, key: str, name: str, acknowledged: list[bool]) -> int:
     """How many of the lookups that began after the change were hits."""
     late = hits = 0
-    with service.client(key) as client:
+    with service.client(key) as asker:
         while late < 5:
             after = bool(acknowledged)
-            found = look(client, name, wait_ms=0)
+            found = look(asker, name, wait_ms=0)
             late += after
             hits += after and found["status"] == "hit"
     return hits
 
 
-def test_an_answer_goes_with_the_message_or_fact_that_it_rests_on(client: httpx.Client, name: str) -> None:
+def test_an_answer_goes_with_the_message_or_fact_that_it_rests_on(operator: httpx.Client, name: str) -> None:
     user = f"u-{uuid4().hex[:12]}"
-    made(client.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)
+    made(operator.post("/v1/sessions", json={"id": "chat", "user_id": user}), 201)
     said = {"id": "m1", "role": "user", "content": "I moved to Leeds last Friday."}
-    made(client.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": [said], "wait": "indexed"}))
-    fact = made(client.post("/v1/memories", json={"user_id": user, "entity": "Ann", "attribute": "home", "value": "Leeds"}))
+    made(operator.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": [said], "wait": "indexed"}))
+    fact = made(operator.post("/v1/memories", json={"user_id": user, "entity": "Ann", "attribute": "home", "value": "Leeds"}))
 
     def ask(query: str) -> str:
-        return look(client, name, query, user_id=user, wait_ms=0)["status"]
+        return look(operator, name, query, user_id=user, wait_ms=0)["status"]
 
-    keep(client, name, "Which town did Ann move to?", "Leeds.", user_id=user, sources=[{"type": "message", "id": "m1"}])
+    keep(operator, name, "Which town did Ann move to?", "Leeds.", user_id=user, sources=[{"type": "message", "id": "m1"}])
     source = {"type": "fact", "id": fact["id"], "version": 1}
-    assert keep(client, name, "Which town is home?", "Leeds.", user_id=user, sources=[source])["stored"]
+    assert keep(operator, name, "Which town is home?", "Leeds.", user_id=user, sources=[source])["stored"]
     assert (ask("Which town did Ann move to?"), ask("Which town is home?")) == ("hit", "hit")
     redact = {"user_id": user, "spans": [[11, 16]]}
-    made(client.post("/v1/sessions/chat/messages/m1:redact", json=redact))
+    made(operator.post("/v1/sessions/chat/messages/m1:redact", json=redact))
     assert (ask("Which town did Ann move to?"), ask("Which town is home?")) == ("miss", "hit")
-    made(client.post(f"/v1/memories/{fact['id']}:reject", params={"user_id": user}, json={}))
+    made(operator.post(f"/v1/memories/{fact['id']}:reject", params={"user_id": user}, json={}))
     assert ask("Which town is home?") == "miss"
 
 
-def test_erasing_a_user_takes_the_cached_answers_along_and_says_so(client: httpx.Client, name: str) -> None:
+def test_erasing_a_user_takes_the_cached_answers_along_and_says_so(operator: httpx.Client, name: str) -> None:
     user = f"u-{uuid4().hex[:12]}"
-    keep(client, name, user_id=user)
-    assert look(client, name, user_id=user)["status"] == "hit"
-    erasure = made(client.post(f"/v1/users/{user}:erase"), 202)["erasure_id"]
+    keep(operator, name, user_id=user)
+    assert look(operator, name, user_id=user)["status"] == "hit"
+    erasure = made(operator.post(f"/v1/users/{user}:erase"), 202)["erasure_id"]
     until_s = time.monotonic() + 20
-    while (told := made(client.get(f"/v1/erasures/{erasure}")))["state"] != "done":
+    while (told := made(operator.get(f"/v1/erasures/{erasure}")))["state"] != "done":
         assert time.monotonic() < until_s, told
         time.sleep(0.05)
     assert told["receipt"]["cache"] == 1
-    assert look(client, name, user_id=user)["status"] == "miss"
-    keep(client, name, user_id=user)
-    assert made(client.post(f"/v1/erasures/{erasure}:verify"))["clean"]
+    assert look(operator, name, user_id=user)["status"] == "miss"
+    keep(operator, name, user_id=user)
+    assert made(operator.post(f"/v1/erasures/{erasure}:verify"))["clean"]
