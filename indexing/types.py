@@ -148,10 +148,3 @@ class Upload:
     path: Path
     size: int
     media_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IngestRoots:
-    """Directories that directory and JSONL jobs may read below; empty refuses them all."""
-
-    paths: tuple[Path, ...] = ()

@@ -13,7 +13,7 @@ from core.errors import Fault
 from core.telemetry import log
 from inference.port import Embedder, Purpose
 from memory import ledger
-from memory.entities import Alias, find_aliases
+from memory.aliases import Alias, find_aliases
 from memory.extraction import Said, extract
 from memory.fact_rows import text_digest
 from memory.ledger import Entry, Vectors, discard, enter

@@ -24,9 +24,7 @@ from storage.memory_tables import (
     fact_sources,
     facts,
     memory_rows,
-    mentions,
     messages,
-    retention,
     sessions,
     summaries,
     summary_sources,
@@ -43,7 +41,6 @@ _OWNED: tuple[Table, ...] = (
     summaries,
     entities,
     entity_aliases,
-    retention,
 )
 
 
@@ -197,10 +194,8 @@ async def remove_sessions(tx: Transaction, row_ids: Sequence[int]) -> None:
 
 
 async def remove_entities(tx: Transaction, ghost: Principal) -> int:
-    """Entities with their names and mentions, and what else has an owner and no batches. How many entities went."""
-    named = select(entities.c.id).where(*_mine(tx, entities, ghost))
-    await tx.execute(delete(mentions).where(mentions.c.tenant == tx.tenant, mentions.c.entity_id.in_(named)))
-    for owned in (entity_aliases, fact_history, retention):
+    """Entities with their names, and what else has an owner and no batches. How many entities went."""
+    for owned in (entity_aliases, fact_history):
         await tx.execute(delete(owned).where(*_mine(tx, owned, ghost)))
     return (await tx.execute(delete(entities).where(*_mine(tx, entities, ghost)))).rowcount
 

@@ -101,18 +101,6 @@ memory_rows = table(
     Index("memory_rows_by_vector", "vector_sha256", "tenant"),
 )
 
-# Times that a message speaks of, `[start_at, end_at)`, found at `[start, end)` of its text.
-event_times = table(
-    "event_times",
-    tenant(primary_key=True),
-    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("start", Integer, primary_key=True, autoincrement=False),
-    Column("end", Integer, nullable=False),
-    Column("start_at", Moment, nullable=False),
-    Column("end_at", Moment, nullable=False),
-    Column("grain", Text, nullable=False),
-)
-
 entities = table(
     "entities",
     Column("id", BigId, primary_key=True, autoincrement=True),
@@ -133,14 +121,6 @@ entity_aliases = table(
     Column("alias", Text, primary_key=True),
     Column("entity_id", BigInteger, nullable=False),
     Index("entity_aliases_by_entity", "tenant", "entity_id"),
-)
-
-mentions = table(
-    "mentions",
-    tenant(primary_key=True),
-    Column("message_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("entity_id", BigInteger, primary_key=True, autoincrement=False),
-    Index("mentions_by_entity", "tenant", "entity_id", "message_id"),
 )
 
 # What is known now. What was known before is in fact_history: together they answer `as_known_at`.
@@ -280,18 +260,6 @@ erased_blocks = table(
     Column("erasure_id", Text, primary_key=True),
     Column("block", BigInteger, primary_key=True, autoincrement=False),
     Column("rows", Integer, nullable=False),
-)
-
-# How long memory is kept: for one owner, or for the tenant where `owner` is '*'; for one kind, or for all where it is '*'.
-retention = table(
-    "retention",
-    tenant(primary_key=True),
-    Column("owner", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("ttl_s", BigInteger),
-    Column("inactive_s", BigInteger),
-    Column("top_n", Integer),
-    Column("updated_at", Moment, nullable=False),
 )
 
 # What a text model has cost on a UTC day, over all tenants: its cap is the operator's.

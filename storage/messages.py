@@ -13,7 +13,7 @@ from core.paging import Page, PageRequest
 from storage.database import Transaction
 from storage.documents import thaw
 from storage.memory_records import MessageRecord, Role, SessionRecord, TimeKind
-from storage.memory_tables import event_times, mentions, messages
+from storage.memory_tables import messages
 from storage.statements import ROWS_PER_STATEMENT
 
 
@@ -136,24 +136,17 @@ async def page(tx: Transaction, session_id: int, request: PageRequest) -> Page[M
 async def rewrite(
     tx: Transaction, message: MessageRecord, *, content: str, tokens: int, rows: int, flags: Sequence[str]
 ) -> None:
-    """Another text in the place of a message's own: a redaction. Its times and mentions are found anew by who asks."""
+    """Another text in the place of a message's own: a redaction."""
     values = {"content": content, "tokens": tokens, "rows": max(rows, message.rows), "flags": list(flags)}
     mine = (messages.c.tenant == tx.tenant, messages.c.id == message.row_id)
     await tx.execute(update(messages).where(*mine).values(revision=messages.c.revision + 1, **values))
-    await _forget_findings(tx, [message.row_id])
 
 
 async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
-    """The messages and what was found in them. Their searchable rows are retracted by who asks."""
+    """The messages. Their searchable rows are retracted by who asks."""
     for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
         gone = row_ids[start : start + ROWS_PER_STATEMENT]
-        await _forget_findings(tx, gone)
         await tx.execute(delete(messages).where(messages.c.tenant == tx.tenant, messages.c.id.in_(gone)))
-
-
-async def _forget_findings(tx: Transaction, row_ids: Sequence[int]) -> None:
-    await tx.execute(delete(event_times).where(event_times.c.tenant == tx.tenant, event_times.c.message_id.in_(row_ids)))
-    await tx.execute(delete(mentions).where(mentions.c.tenant == tx.tenant, mentions.c.message_id.in_(row_ids)))
 
 
 def _of(tx: Transaction, session_id: int) -> tuple[Any, Any]:

@@ -5,8 +5,6 @@ import re
 
 from charset_normalizer import from_bytes
 
-from indexing.parsing import faults
-
 # `storable` must keep every offset where it is, so each character that Postgres or UTF-8 refuses becomes exactly one other.
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _DECLARED = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE)
@@ -123,11 +121,3 @@ def _reads_as_text(text: str) -> bool:
     sample = text[:_SAMPLE_BYTES]
     strange = sum(1 for character in sample if character < " " and character not in "\t\n\r\f\x1b")
     return strange <= max(8, len(sample) // 20)
-
-
-def require_text(content: bytes, what: str) -> str:
-    """Canonical text, or a fault naming `what`."""
-    text = decode(content)
-    if text is None:
-        raise faults.corrupt(what, "its bytes are no text in any known charset")
-    return text
