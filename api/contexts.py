@@ -4,10 +4,10 @@ rooms do not know each other; nothing is decided here."""
 from api.services import Remembering
 from core.caller import Caller
 from core.ids import row_name
-from memory.compression import Compression
-from memory.recall import Recall
-from memory.recall_types import Memo, Moments, RecallRequest
-from memory.service import Memory
+from memory.compression.service import Compression
+from memory.recall.service import Recall
+from memory.recall.types import Memo, Moments, RecallRequest
+from memory.sessions.service import Memory
 from retrieval.context_types import Asked, Gathered, Sources
 from retrieval.pieces import Kind, Piece, Section
 from storage.memory_records import MessageRecord

@@ -8,19 +8,19 @@ from core.limits import Limits
 from engines.analysis import analyse
 from engines.port import SearchEngine
 from inference.port import Embedder, TextModel, TokenCounter
-from memory.compression import Compression
-from memory.compressor import Compressor
-from memory.consolidation import Consolidation
-from memory.erasure import Erasing, Substrate
-from memory.fact_learning import FactDependent, FactLearner
-from memory.facts import Facts
-from memory.forgetting import Forgetting
-from memory.recall import Recall
-from memory.recall_weights import Weights
-from memory.removal import Removal
-from memory.service import Memory
-from memory.summary_types import Triggers
-from memory.tree import Words
+from memory.compression.compressor import Compressor
+from memory.compression.service import Compression
+from memory.compression.tree import Words
+from memory.compression.types import Triggers
+from memory.facts.consolidation import Consolidation
+from memory.facts.learning import FactDependent, FactLearner
+from memory.facts.service import Facts
+from memory.forgetting.erasure import Erasing, Substrate
+from memory.forgetting.service import Forgetting
+from memory.recall.service import Recall
+from memory.recall.weights import Weights
+from memory.sessions.removal import Removal
+from memory.sessions.service import Memory
 from memory.types import Progress
 from storage.database import Database
 

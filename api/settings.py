@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import FieldError, Invalid
 from core.limits import Limits
 from core.profile import DENSE_WEIGHT_DEFAULT
-from memory.recall_weights import Weights
-from memory.summary_types import Triggers
+from memory.compression.types import Triggers
+from memory.recall.weights import Weights
 
 PREFIX = "MNEMIC_"
 DELIMITER = "__"

@@ -15,9 +15,9 @@ from evals.locomo import Conversation, conversations, words
 from evals.provenance import provenance
 from evals.served_compression import served
 from inference.onnx.tokenizer import TokenizerFile
-from memory import tree
-from memory.citing import Sentence, Utterance, sentences
-from memory.claims import claims, support
+from memory.compression import tree
+from memory.compression.citing import Sentence, Utterance, sentences
+from memory.compression.claims import claims, support
 
 RATIOS = (4, 8, 16)
 SEEDS = (1, 2, 3, 4, 5)

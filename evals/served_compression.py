@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from evals.service import Json, Service, rows_of, serve
-from memory.citing import Sentence, Utterance
+from memory.compression.citing import Sentence, Utterance
 
 BATCH = 100
 

@@ -59,7 +59,7 @@ class Caution:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """What became of an append. `ids` are in the order given; `duplicates` were there already, with the same content; `refused`
-    were forgotten for good (memory/forgetting.py), and were not written again."""
+    were forgotten for good (memory/forgetting), and were not written again."""
 
     accepted: int
     duplicates: int

@@ -89,7 +89,7 @@ class Contexts:
             exact=budget.vocabulary.exact,
             changed_because=changed_because(request.etag, assembled.etag),
             conflicts=_clashes(assembled),
-            # Calibrated for memories (memory/answerability.py); of documents nothing is known yet.
+            # Calibrated for memories (memory/recall/answerability.py); of documents nothing is known yet.
             answerable=found.answerable,
             degraded=found.degraded,
             indexed_offset=indexed,

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime
 from api.wire.indexes import Name
 from api.wire.schema import Wire
 from core.caller import user_name
-from memory.erasure import Verification
-from memory.forgetting import Forgotten, Selector
+from memory.forgetting.erasure import Verification
+from memory.forgetting.service import Forgotten, Selector
 from storage.erasures import ErasureRecord
 
 ModeName = Literal["expire", "reject", "purge"]

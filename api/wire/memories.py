@@ -13,7 +13,8 @@ from api.wire.sessions import Metadata
 from core.caller import user_name
 from core.ids import DocumentId, IndexName, SessionId, check_document_id, check_name
 from core.paging import Page
-from memory.fact_types import (
+from memory.facts.statements import Cardinality, Kind
+from memory.facts.types import (
     DocumentSource,
     Fact,
     FactAt,
@@ -27,7 +28,6 @@ from memory.fact_types import (
     Profile,
     WrittenAt,
 )
-from memory.statements import Cardinality, Kind
 from storage.fact_records import FactRecord, FormerState, fact_id
 
 # A day less at both ends, so that no time zone leads out of the calendar.

@@ -11,7 +11,7 @@ from api.wire.indexes import Name
 from api.wire.schema import Wire
 from core.errors import FieldError, Invalid
 from core.ids import SessionId
-from memory.recall_types import ALL_TYPES, Beside, Memo, Moments, Recalled, RecallRequest
+from memory.recall.types import ALL_TYPES, Beside, Memo, Moments, Recalled, RecallRequest
 from storage.memory_rows import Subject
 
 TypeName = Literal["message", "fact", "summary"]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.wire.indexes import Name
 from api.wire.schema import Wire
-from memory.summary_types import Source, Summary, SummarySentence
+from memory.compression.types import Source, Summary, SummarySentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from core.limits import Limits
 from inference.onnx.embedder import OnnxEmbedder
 from inference.openai_text import OpenAiText, TextEndpoint
 from inference.spending import Cap, ProcessLedger
-from memory.compression import Compression
-from memory.service import Memory
-from memory.summary_types import Mode, Summary
+from memory.compression.service import Compression
+from memory.compression.types import Mode, Summary
+from memory.sessions.service import Memory
 from memory.types import Said, SessionRequest, Wait
 from storage.memory_records import Role
 from tests.support.library import Library

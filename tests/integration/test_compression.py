@@ -14,13 +14,13 @@ from core.limits import Limits
 from engines.port import Collection
 from inference.onnx.embedder import OnnxEmbedder
 from inference.port import ModelSpec, Purpose
-from memory import tree
-from memory.compression import Compression
-from memory.compressor import Compressor
-from memory.growing import utterance
-from memory.removal import Removal
-from memory.service import Memory
-from memory.summary_types import Mode, Triggers
+from memory.compression import tree
+from memory.compression.compressor import Compressor
+from memory.compression.growing import utterance
+from memory.compression.service import Compression
+from memory.compression.types import Mode, Triggers
+from memory.sessions.removal import Removal
+from memory.sessions.service import Memory
 from memory.types import Said, SessionRequest, Wait
 from storage import indexes, memory_rows, messages, sessions, summaries
 from storage.memory_records import Role

@@ -9,10 +9,10 @@ from core.clock import VirtualClock
 from core.ids import DocumentId, IndexName
 from core.limits import Limits
 from core.paging import PageRequest
-from memory.conflicts import Outcome
-from memory.consolidation import Consolidation
-from memory.fact_types import DocumentSource, FactRequest
-from memory.facts import Facts
+from memory.facts.conflicts import Outcome
+from memory.facts.consolidation import Consolidation
+from memory.facts.service import Facts
+from memory.facts.types import DocumentSource, FactRequest
 from storage.facts import FactQuery
 from tests.support.indexing import ANN, HANDBOOK, Stack
 

@@ -16,11 +16,11 @@ from engines.port import Collection
 from indexing.projection import Projector
 from inference.onnx.tokenizer import TokenizerFile
 from inference.port import ModelSpec, Purpose
-from memory.compression import Compression
-from memory.compressor import Compressor
-from memory.erasure import Erasing
-from memory.service import Memory
-from memory.summary_types import Triggers
+from memory.compression.compressor import Compressor
+from memory.compression.service import Compression
+from memory.compression.types import Triggers
+from memory.forgetting.erasure import Erasing
+from memory.sessions.service import Memory
 from memory.types import Said, SessionRequest, Wait
 from storage import indexes, memory_rows, summaries, tenants
 from storage.erasures import ErasureRecord

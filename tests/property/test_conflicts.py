@@ -6,8 +6,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.statements import Statement, Status
-from memory.timeline import UNDATED
+from memory.facts.statements import Statement, Status
+from memory.facts.timeline import UNDATED
 from tests.support.notebook import Notebook, home
 
 PLACES = ["Oslo", "Bergen", "Rome", "oslo."]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.dates import asked_window, find_dates
+from memory.language.dates import asked_window, find_dates
 
 WORDS = [
     "the",

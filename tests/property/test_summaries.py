@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory import tree
-from memory.faithfulness import flaw_of
-from memory.sentences import spans
+from memory.compression import tree
+from memory.compression.faithfulness import flaw_of
+from memory.compression.sentences import spans
 from tests.support.talk import cited, language, talk
 
 TEXTS = st.text(alphabet=st.one_of(st.sampled_from("aAbI'.!? \n\t`-*123|:。"), st.characters()), max_size=300)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from memory.conflicts import NEW, Known, Outcome, Verdict, judge
-from memory.statements import Cardinality, Kind, Statement, Status
-from memory.timeline import UNDATED
+from memory.facts.conflicts import NEW, Known, Outcome, Verdict, judge
+from memory.facts.statements import Cardinality, Kind, Statement, Status
+from memory.facts.timeline import UNDATED
 
 
 def day(number: int | None) -> datetime | None:

@@ -5,8 +5,8 @@ from functools import cache
 
 from engines.analysis import analyse
 from inference.onnx.tokenizer import TokenizerFile
-from memory.citing import Sentence, Utterance, sentences
-from memory.tree import Words
+from memory.compression.citing import Sentence, Utterance, sentences
+from memory.compression.tree import Words
 
 
 @cache

@@ -22,8 +22,8 @@ from api.wire.forgetting import (
 from api.wire.schema import Shape
 from core.caller import Grant
 from core.errors import Conflict, Invalid, NotFound
-from memory.erasure import Verification
-from memory.forgetting import Forgotten, Mode
+from memory.forgetting.erasure import Verification
+from memory.forgetting.service import Forgotten, Mode
 from storage.erasures import ErasureRecord
 
 _NO_MEMORY = Trouble(

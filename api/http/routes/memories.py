@@ -41,7 +41,7 @@ from core.caller import Caller, Grant
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import FactId
 from core.paging import Page
-from memory.fact_types import Fact, FactAt, FactGone, FactHistory, Profile, WrittenAt
+from memory.facts.types import Fact, FactAt, FactGone, FactHistory, Profile, WrittenAt
 from storage.facts import FactQuery
 
 

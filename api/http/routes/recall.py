@@ -12,7 +12,7 @@ from api.wire.recall import RecallIn, RecallOut, recall_out, recall_request
 from api.wire.schema import Shape
 from core.caller import Grant
 from core.errors import Invalid
-from memory.recall_types import Recalled
+from memory.recall.types import Recalled
 
 _QUESTION: Mapping[str, object] = {
     "query": "Where does Ann live now?",

@@ -12,7 +12,7 @@ from api.wire.schema import Shape
 from api.wire.summaries import CompressIn, SummaryOut, summary_out
 from core.caller import Grant
 from core.errors import Invalid, Unavailable
-from memory.summary_types import Mode, Summary
+from memory.compression.types import Mode, Summary
 
 TOKENS_DEFAULT = 600
 

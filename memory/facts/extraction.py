@@ -1,0 +1,203 @@
+"""Facts that a message states, by rules: which sentences are read, whose word they are, and since when they hold.
+
+Precision before recall: a wrong fact is worse than none. Questions, suppositions, wishes, quotations, what others are said to
+have said, code, and role-play state nothing. An assistant states only what it says is done or decided. No model, no I/O.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Literal
+
+from memory.facts import personal_facts, stated_facts
+from memory.facts.rules import ME, Draft, Rule, drafts
+from memory.facts.statements import Kind, Statement, Trust
+from memory.language.dates import DateMention, find_dates
+from memory.language.periods import Grain
+from memory.language.prose import plain, sentences
+
+TEXT_CHARACTERS_MAX = 20_000  # what is longer is a document that somebody pasted, which states nothing of its sender
+SENTENCE_CHARACTERS_MAX = 400
+FACTS_PER_MESSAGE_MAX = 32
+
+_PLAYED = re.compile(
+    r"^\s*(?:\*|(?:act|pretend|imagine|roleplay|role-play|let's (?:pretend|imagine|role-?play|play))\b|you are (?:now )?an? "
+    r"|write (?:me )?an? |translate\b|rewrite\b|summari[sz]e\b|proofread\b|in (?:this|the) (?:story|game|scene)\b)",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>).*$", re.DOTALL | re.MULTILINE)
+# What the context call served stands in a fence (retrieval/fencing.py): repeated in a message, it is nobody's word.
+_SERVED = re.compile(r"<<<data (?P<fence>\d{15})\n.*?(?:(?P=fence) data>>>|\Z)", re.DOTALL)
+_QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|(?<!\w)'[^'\n]{2,400}'(?!\w)")
+_SUPPOSED = re.compile(
+    r"\b(?:if|unless|suppose|imagine|pretend|hypothetically|what if|let's say|as though|wish|would|could|should|might|maybe"
+    r"|perhaps|probably|possibly|not sure|i think|i guess|i believe|i hope|hope|hopefully|i doubt|thinking (?:about|of)"
+    r"|considering|planning|kidding|joking|in the (?:book|movie|story|game|film|novel)|character|according to|dream(?:ed|t)?"
+    r"|for example|e\.g\.|example:)\b",
+    re.IGNORECASE,
+)
+_REPORTED = re.compile(
+    r"(?<!['\w])(?!I\b)\w+ (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
+    r"|asked|believes?|mentioned|suggested|keeps? saying)\b|\b(?:asked|told) (?:me|him|her|them)\b",
+)
+_SLIP = re.compile(
+    r"\b(?:I misspoke|I mis-?typed|I meant|(?:sorry, )?I got that wrong|that was (?:wrong|a mistake|a typo)|I was wrong"
+    r"|correction(?=:)|scratch that|my mistake)\b[,:;. -]*",
+    re.IGNORECASE,
+)
+_SINCE = re.compile(r"\b(?:since|in|on|from|last|yesterday|as of|back in|this)\b", re.IGNORECASE)
+_LEAD = re.compile(r"(?:\b(?:in|on|since|by|at|until|from|before|during|as of|back in|around|this|the)\s)+$", re.IGNORECASE)
+
+Role = Literal["user", "assistant", "system", "tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message as extraction reads it. `occurred_at` None: nobody knows when it was said."""
+
+    content: str
+    speaker: str
+    role: Role
+    occurred_at: datetime | None
+    trust: int
+
+
+def extract(said: Said) -> tuple[Statement, ...]:
+    """The facts that the message states, in its order, at most FACTS_PER_MESSAGE_MAX, each with its span."""
+    if said.role not in {"user", "assistant"} or said.trust <= 0 or len(said.content) > TEXT_CHARACTERS_MAX:
+        return ()
+    text = _readable(plain(said.content))
+    if _PLAYED.match(text):
+        return ()
+    return tuple(islice(_unique(_statements(said, text)), FACTS_PER_MESSAGE_MAX))
+
+
+def _readable(text: str) -> str:
+    """The text with code, block quotations and served context blanked out, every character in its place."""
+    for unread in (_SERVED, _CODE):
+        text = unread.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    return text
+
+
+def _statements(said: Said, text: str) -> Iterator[Statement]:
+    slipped = False
+    for start, end in sentences(text):
+        sentence = text[start:end]
+        slip = _SLIP.search(sentence)
+        if _stating(sentence):
+            for statement in _of_sentence(said, sentence, slipped=slipped or slip is not None):
+                yield replace(statement, start=statement.start + start, end=statement.end + start)
+        slipped = slip is not None and not sentence[slip.end() :].strip(" .!,")  # "I misspoke." speaks of what comes next
+
+
+def _stating(sentence: str) -> bool:
+    return (
+        len(sentence) <= SENTENCE_CHARACTERS_MAX
+        and "?" not in sentence
+        and not _SUPPOSED.search(sentence)
+        and not _REPORTED.search(sentence)
+    )
+
+
+def _of_sentence(said: Said, sentence: str, *, slipped: bool) -> Iterator[Statement]:
+    unquoted = _QUOTED.sub(lambda match: " " * len(match[0]), sentence)
+    dates = find_dates(unquoted, said.occurred_at or datetime(2000, 1, 1, tzinfo=UTC)) if said.occurred_at else ()
+    if said.role == "assistant":
+        yield from _of_assistant(said, unquoted)
+        return
+    yield from _dated(said, unquoted, dates, slipped=slipped)
+    bare = _without(unquoted, dates)
+    for rules in (personal_facts.RULES, stated_facts.RULES):
+        for draft in drafts(rules, bare):
+            yield _stated(said, draft, since=_since(said, unquoted, dates, draft), withdraws=slipped)
+
+
+def _of_assistant(said: Said, sentence: str) -> Iterator[Statement]:
+    rules: Sequence[Rule] = stated_facts.DONE
+    for draft in drafts(rules, sentence):
+        yield _stated(replace(said, trust=min(said.trust, Trust.ASSISTANT)), draft, since=said.occurred_at, withdraws=False)
+
+
+def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: bool) -> Iterator[Statement]:
+    """Commitments, deadlines and birthdays: nothing without their day."""
+    days = [one for one in dates if one.period.grain in {Grain.DAY, Grain.MINUTE}]
+    if not days or said.occurred_at is None:
+        return
+    day = days[-1]
+    shown = f"{day.period.start:%Y-%m-%d %H:%M}" if day.period.grain is Grain.MINUTE else f"{day.period.start:%Y-%m-%d}"
+    for draft in drafts(stated_facts.DEADLINES, sentence):
+        yield _stated(
+            said, replace(draft, value=shown, text=f"{draft.text}{shown}."), since=said.occurred_at, withdraws=slipped
+        )
+    for draft in drafts(stated_facts.COMMITMENTS, _without(sentence, dates)):
+        due = replace(draft, value=f"{draft.value} ({shown})", text=f"{draft.text} ({shown}).")
+        if day.period.end > said.occurred_at:
+            yield _stated(said, due, since=said.occurred_at, withdraws=slipped)
+    birthday = re.search(r"\b(?:[Mm]y birthday is|I was born)(?: on)? ?$", sentence[: day.start])
+    if birthday:
+        yield _stated(said, _birthday(day, birthday.start(), born="born" in birthday[0]), since=None, withdraws=slipped)
+
+
+def _birthday(day: DateMention, start: int, *, born: bool) -> Draft:
+    shown = f"{day.period.start:%Y-%m-%d}" if born else f"{day.period.start:%m-%d}"
+    spoken = f"{day.period.start:%-d %B %Y}" if born else f"{day.period.start:%-d %B}"
+    form = personal_facts.BORN if born else personal_facts.BIRTHDAY
+    return Draft(
+        entity=ME,
+        attribute=form.attribute,
+        value=shown,
+        text=form.text.replace("{v}", spoken),
+        kind=form.kind,
+        cardinality=form.cardinality,
+        polarity=True,
+        start=start,
+        end=day.end,
+    )
+
+
+def _without(sentence: str, dates: Sequence[DateMention]) -> str:
+    """The sentence with its dates and their prepositions blanked out behind a comma, which ends a value."""
+    for one in dates:
+        lead = _LEAD.search(sentence[: one.start])
+        start = lead.start() if lead else one.start
+        sentence = sentence[:start] + "," + " " * (one.end - start - 1) + sentence[one.end :]
+    return re.sub(r" ,", ", ", sentence)
+
+
+def _since(said: Said, sentence: str, dates: Sequence[DateMention], draft: Draft) -> datetime | None:
+    """Since when it holds: the day that the sentence names, if that has come, else when it was said."""
+    past = [one for one in dates if said.occurred_at and one.period.start <= said.occurred_at]
+    if not past or not draft.polarity or draft.kind in {Kind.PREFERENCE, Kind.COMMITMENT}:
+        return said.occurred_at
+    lead = sentence[max(0, past[0].start - 12) : past[0].end]
+    return past[0].period.start if _SINCE.search(lead) else said.occurred_at
+
+
+def _stated(said: Said, draft: Draft, *, since: datetime | None, withdraws: bool) -> Statement:
+    entity = draft.entity or said.speaker
+    text = draft.text.replace("{who}", entity)
+    return Statement(
+        entity=entity,
+        attribute=draft.attribute,
+        value=draft.value,
+        text=text[0].upper() + text[1:],
+        kind=draft.kind,
+        cardinality=draft.cardinality,
+        trust=said.trust,
+        polarity=draft.polarity,
+        withdraws=withdraws,
+        valid_from=since,
+        start=draft.start,
+        end=draft.end,
+    )
+
+
+def _unique(statements: Iterator[Statement]) -> Iterator[Statement]:
+    seen: set[tuple[str, str, str, bool]] = set()
+    for one in statements:
+        key = (one.entity, one.attribute, one.value, one.polarity)
+        if key not in seen:
+            seen.add(key)
+            yield one

@@ -1,0 +1,306 @@
+"""The one way in for facts: whoever learned something, the gate judges it here and its verdict is written down, in the caller's
+transaction. And the way back: when a fact or a proof of it goes, what it had ended or kept down stands again.
+
+The owner is locked first (storage.facts.lock_owner), so nothing changes between what the gate was shown and what is written.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ids import Principal
+from core.metadata import Metadata, Value
+from memory import errors
+from memory.facts.conflicts import NEW, Known, Outcome, Proof, Revision, Verdict, judge, rearranged
+from memory.facts.rows import hide, show, text_digest
+from memory.facts.statements import Cardinality, Statement, Status, comparable, fold, triple_of
+from memory.facts.timeline import UNDATED
+from memory.facts.types import OnConflict, Written
+from storage import entities, facts, tombstones, vectors
+from storage.database import Transaction
+from storage.fact_records import Change, FactRecord, FactScope, SourceRecord
+from storage.facts import NewFact
+from storage.records import IndexRecord
+from storage.tombstones import Mark, value_mark
+
+NEAR_CANDIDATES_MAX = 256
+IMPORTANCE = 0.5
+
+Vectors = Mapping[bytes, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A statement about to be judged, with its sources (of its trust and date). `said` is the sentence that it was read from;
+    `proves` False: a repetition by this voice is no evidence.
+    """
+
+    statement: Statement
+    scope: FactScope
+    sources: tuple[SourceRecord, ...]
+    actor: str
+    at: datetime
+    expires_at: datetime | None = None
+    pinned: bool = False
+    importance: float | None = None
+    metadata: Metadata = field(default_factory=dict[str, Value])
+    said: str | None = None
+    proves: bool = True
+    on_conflict: OnConflict = OnConflict.AUTO
+
+
+async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:
+    """What became of a statement. `embedded` has the vector of its text. Conflict under OnConflict.REJECT."""
+    await facts.lock_owner(tx, entry.scope.owner)
+    entry = replace(entry, statement=await _named(tx, entry.scope.owner, entry.statement))
+    new = entry.statement
+    buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, holds=new.polarity))
+    known = await _known(tx, entry.scope, new)
+    similarity = await _similarity(tx, index, new, known=known, embedded=embedded)
+    verdict = judge(new, [as_known(fact) for fact in known], buried=bool(buried), similarity=similarity)
+    if entry.on_conflict is OnConflict.REJECT and (verdict.outcome in {Outcome.SUPERSEDED, Outcome.CHALLENGED}):
+        raise errors.fact_conflicts(new.text, verdict.related)
+    held = {fact.row_id: fact for fact in known}
+    if verdict.outcome is Outcome.REFUSED:
+        return Written(outcome=verdict.outcome, fact=None)
+    if verdict.proof is not None:
+        return await _prove(tx, index, entry, (verdict, held))
+    made = await _add(tx, index, entry, verdict=verdict, embedded=embedded)
+    await _revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
+    return Written(outcome=verdict.outcome, fact=made, related=verdict.related)
+
+
+async def lose(tx: Transaction, index: IndexRecord | None, lost: Iterable[tuple[int, SourceRecord]], change: Change) -> None:
+    """Takes sources away from facts (by row): a fact with no other goes, one with others rests on those."""
+    touched: set[int] = set()
+    for row_id, source in lost:
+        await facts.drop_source(tx, row_id, source)
+        touched.add(row_id)
+    found = await facts.by_rows(tx, sorted(touched))
+    left = await facts.sources_of(tx, sorted(found))
+    for row_id in found:
+        now = (await facts.by_rows(tx, [row_id]))[row_id]  # the one before may have changed it
+        if row_id in left:
+            await _rest_on(tx, index, now, sources=left[row_id], change=change)
+        else:
+            await discard(tx, index, now, change)
+
+
+async def discard(tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change) -> None:
+    """Takes a fact out for good, and lets stand again what it had ended."""
+    await facts.remove(tx, [fact.row_id])
+    await hide(tx, index, fact)
+    await settle(tx, index, fact, change)
+
+
+async def settle(tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change) -> None:
+    """Places the facts of `fact`'s slot anew, after it went, came back or weighs otherwise."""
+    if index is None:
+        return
+    slot = {one.row_id: one for one in await _slot(tx, fact)}
+    mine = slot.get(fact.row_id)
+    if mine is None or mine.status == Status.REJECTED:
+        for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id]:
+            slot[one.row_id] = await changed(tx, one, change, withdrawn=False)
+    revisions = rearranged([as_known(one) for one in slot.values()])
+    await _revise(tx, index, slot, (revisions, None), change=change)
+
+
+async def changed(tx: Transaction, fact: FactRecord, change: Change, **values: object) -> FactRecord:
+    """The fact with other values; Conflict when somebody else changed it meanwhile."""
+    now = await facts.change(tx, fact, change, **values)
+    if now is None:
+        raise errors.fact_moved(fact.id)
+    return now
+
+
+def as_known(fact: FactRecord) -> Known:
+    """A fact as the gate sees it. One whose time is over keeps its place: what it had ended does not come back for that."""
+    status = Status(fact.status)
+    if status is Status.EXPIRED:
+        status = Status.ACTIVE if fact.valid_to is None else Status.SUPERSEDED
+    return Known(
+        id=fact.row_id,
+        entity=fact.entity,
+        attribute=fact.attribute,
+        value=fact.value,
+        text=fact.text,
+        polarity=fact.polarity,
+        cardinality=Cardinality(fact.cardinality),
+        status=status,
+        trust=fact.trust,
+        valid_from=fact.valid_from,
+        valid_to=fact.valid_to,
+        seen_at=fact.seen_at,
+        superseded_by=fact.superseded_by,
+        withdrawn=fact.withdrawn,
+    )
+
+
+def marks(entity: str, attribute: str, value: str, *, holds: bool) -> tuple[Mark, ...]:
+    """What would keep a statement out: its value anywhere, or this fact. That it is not so is another fact."""
+    triple = triple_of(entity, attribute, value)
+    return value_mark(value), triple_mark(triple, holds=holds)
+
+
+def triple_mark(triple: str, *, holds: bool) -> Mark:
+    """What keeps a fact out, by its folded triple; that it does not hold is another fact."""
+    return tombstones.triple_mark(triple if holds else f"not\x1f{triple}")
+
+
+def fact_mark(fact: FactRecord) -> Mark:
+    """What keeps this one fact out."""
+    return marks(fact.entity, fact.attribute, fact.value, holds=fact.polarity)[1]
+
+
+async def _named(tx: Transaction, owner: Principal, new: Statement) -> Statement:
+    """The statement about the entity behind the name that was used."""
+    known = await entities.named(tx, owner, [fold(new.entity)])
+    return replace(new, entity=known.get(fold(new.entity), new.entity))
+
+
+async def _known(tx: Transaction, scope: FactScope, new: Statement) -> Sequence[FactRecord]:
+    prefix = triple_of(new.entity, new.attribute, "")
+    triple = triple_of(new.entity, new.attribute, new.value)
+    one = new.cardinality is Cardinality.ONE
+    slot = await facts.exclusive(tx, scope, prefix) if one else await facts.same(tx, scope, triple)
+    near = await facts.latest_active(tx, scope, prefix, limit=NEAR_CANDIDATES_MAX)
+    return tuple({fact.row_id: fact for fact in (*slot, *near)}.values())
+
+
+async def _slot(tx: Transaction, fact: FactRecord) -> Sequence[FactRecord]:
+    if fact.cardinality == Cardinality.ONE:
+        return await facts.exclusive(tx, fact.scope, triple_of(fact.entity, fact.attribute, ""))
+    return [one for one in await facts.same(tx, fact.scope, fact.triple) if one.cardinality == fact.cardinality]
+
+
+async def _similarity(
+    tx: Transaction, index: IndexRecord, new: Statement, *, known: Sequence[FactRecord], embedded: Vectors
+) -> dict[int, float]:
+    """Cosines to those facts alone that the gate could merge with."""
+    mine = embedded[text_digest(new.text)]
+    close = {
+        fact.row_id: text_digest(fact.text)
+        for fact in known
+        if fact.polarity == new.polarity and fact.status == Status.ACTIVE and comparable(fact.text, new.text)
+    }
+    if not close:
+        return {}
+    stored = await vectors.get(tx, index.model, sorted(set(close.values())))
+    return {row: float(stored[key].astype(np.float32) @ mine) for row, key in close.items() if key in stored}
+
+
+async def _prove(
+    tx: Transaction, index: IndexRecord, entry: Entry, judged: tuple[Verdict, Mapping[int, FactRecord]]
+) -> Written:
+    verdict, held = judged
+    proof = verdict.proof
+    assert proof is not None, "asked first"
+    fact = held[proof.id]
+    if not entry.proves or (entry.said is not None and fold(entry.said) == fold(fact.text)):
+        return Written(outcome=verdict.outcome, fact=fact)  # an echo
+    await facts.add_sources(tx, fact.row_id, entry.sources)
+    change = Change(op=verdict.outcome.value, actor=entry.actor, at=entry.at)
+    proven = await _weighed(tx, index, fact, proven=(proof, entry), change=change)
+    await _revise(tx, index, {**held, fact.row_id: proven}, (verdict.revisions, None), change=change)
+    now = await facts.find(tx, fact.scope.owner, fact.row_id)
+    return Written(outcome=verdict.outcome, fact=now, related=verdict.related)
+
+
+async def _weighed(
+    tx: Transaction, index: IndexRecord, fact: FactRecord, *, proven: tuple[Proof, Entry], change: Change
+) -> FactRecord:
+    """With one more proof, and with what an explicit write asks for besides."""
+    proof, entry = proven
+    sources = (await facts.sources_of(tx, [fact.row_id])).get(fact.row_id, ())
+    now = await facts.weigh(tx, fact, proofs=sum(one.trust >= proof.trust for one in sources), seen_at=proof.seen_at)
+    values: dict[str, object] = {}
+    if (proof.trust, proof.valid_from) != (fact.trust, fact.valid_from):
+        values |= {"trust": proof.trust, "valid_from": proof.valid_from}
+    if entry.pinned and not fact.pinned:
+        values["pinned"] = True
+    over = fact.expires_at is not None and fact.expires_at <= entry.at
+    if entry.expires_at != fact.expires_at and (over or entry.expires_at is not None):
+        values["expires_at"] = entry.expires_at
+    if fact.status == Status.EXPIRED:
+        values["status"] = Status.ACTIVE if fact.valid_to is None else Status.SUPERSEDED
+    if not values:
+        return now
+    now = await changed(tx, now, change, **values)
+    await show(tx, index, now)
+    return now
+
+
+async def _add(tx: Transaction, index: IndexRecord, entry: Entry, *, verdict: Verdict, embedded: Vectors) -> FactRecord:
+    new = entry.statement
+    made = await facts.add(
+        tx,
+        NewFact(
+            scope=entry.scope,
+            entity=new.entity,
+            attribute=new.attribute,
+            value=new.value,
+            text=new.text,
+            triple=triple_of(new.entity, new.attribute, new.value),
+            kind=new.kind,
+            polarity=new.polarity,
+            cardinality=new.cardinality,
+            valid_from=new.valid_from,
+            valid_to=verdict.valid_to,
+            expires_at=entry.expires_at,
+            status=verdict.status,
+            superseded_by=verdict.superseded_by,
+            trust=new.trust,
+            importance=IMPORTANCE if entry.importance is None else entry.importance,
+            pinned=entry.pinned,
+            metadata=entry.metadata,
+        ),
+        entry.at,
+    )
+    await facts.add_sources(tx, made.row_id, entry.sources)
+    made = await facts.weigh(tx, made, proofs=len(entry.sources))
+    digest = text_digest(new.text)
+    await vectors.put(tx, index.model, {digest: embedded[digest]}, entry.at)
+    await show(tx, index, made, fresh=True)
+    return made
+
+
+async def _revise(
+    tx: Transaction,
+    index: IndexRecord,
+    held: Mapping[int, FactRecord],
+    revised: tuple[Sequence[Revision], int | None],
+    *,
+    change: Change,
+) -> None:
+    """Writes revisions of the facts in `held`; NEW in them stands for the row given."""
+    revisions, made = revised
+    for revision in revisions:
+        fact = held[revision.id]
+        ended_by = made if revision.superseded_by == NEW else revision.superseded_by
+        status = fact.status if fact.status == Status.EXPIRED else revision.status
+        values = (status, revision.valid_to, ended_by, revision.withdrawn or fact.withdrawn)
+        if values == (fact.status, fact.valid_to, fact.superseded_by, fact.withdrawn):
+            continue
+        now = await changed(
+            tx, fact, change, status=values[0], valid_to=values[1], superseded_by=values[2], withdrawn=values[3]
+        )
+        await show(tx, index, now)
+
+
+async def _rest_on(
+    tx: Transaction, index: IndexRecord | None, fact: FactRecord, *, sources: Sequence[SourceRecord], change: Change
+) -> None:
+    """What a fact is with these sources alone: the gate's rule for proofs, applied to what is left."""
+    trust = max(one.trust for one in sources)
+    counted = [one.at or UNDATED for one in sources if one.trust == trust]
+    start, seen = (None if at == UNDATED else at for at in (min(counted), max(counted)))
+    now = await facts.weigh(tx, fact, proofs=len(counted), seen_at=seen)
+    if (trust, start) != (fact.trust, fact.valid_from):
+        now = await changed(tx, now, change, trust=trust, valid_from=start)
+        if index is not None:
+            await show(tx, index, now)
+    await settle(tx, index, now, change)

@@ -1,0 +1,170 @@
+"""What people say of themselves: name, home, work, age, birthday, family, pets, diet, contact, and what they like."""
+
+import re
+from collections.abc import Sequence
+
+from memory.facts.rules import (
+    AM,
+    CLAUSE,
+    HAVE,
+    I_,
+    ME,
+    NAME,
+    NOW,
+    PLACE,
+    STOP,
+    Build,
+    Draft,
+    Form,
+    Rule,
+    about_me,
+    draft,
+    is_name,
+    is_thing,
+    rule,
+    thing_of_mine,
+    trimmed,
+)
+from memory.facts.statements import Cardinality, Kind
+
+MANY = Cardinality.MANY
+_NO_MORE = r"(?: anymore| any more| any longer)"
+_PARTNER = r"(?:wife|husband|partner|spouse|girlfriend|boyfriend|fianc[eé]e?|mother|mom|mum|father|dad)"
+_KIN = (
+    r"(?:son|daughter|brother|sister|cousin|uncle|aunt|niece|nephew|grandmother|grandma|grandfather|grandpa|boss"
+    r"|manager|best friend"
+    r"|friend|roommate|colleague|coworker|neighbou?r|doctor|dentist|therapist)"
+)
+_PET = r"(?:dog|cat|puppy|kitten|parrot|rabbit|bunny|hamster|horse|turtle|tortoise|snake|goldfish|guinea pig)"
+_PROFESSION = (
+    r"(?:engineer|developer|teacher|nurse|doctor|lawyer|designer|manager|analyst|scientist|student|writer|artist|chef"
+    r"|accountant"
+    r"|consultant|architect|electrician|plumber|pharmacist|professor|researcher|journalist|photographer|musician"
+    r"|dentist|mechanic"
+    r"|carpenter|librarian|programmer|pilot|therapist|veterinarian|paramedic|firefighter|translator|editor|barista"
+    r"|baker|farmer)"
+)
+_DIET = r"(?P<v>vegetarian|vegan|pescatarian|flexitarian|gluten[- ]free|lactose[- ]intolerant|halal|kosher|c(?:o?e)liac|keto)"
+_THING = r"(?P<v>[a-zA-Z0-9][^.,;:!?()\"]{0,60}?)"
+_SOFTLY = r"(?: really| absolutely| also| still| just| actually| truly| always| totally| particularly| especially| do| both)*"
+
+_HOME = about_me(Form("home", "{who} lives in {v}."))
+_JOB = thing_of_mine(Form("job", "{who}'s job is {v}."))
+_EMPLOYER = about_me(Form("employer", "{who} works at {v}."))
+_LEFT = about_me(Form("employer", "{who} no longer works at {v}.", polarity=False))
+_GONE = about_me(Form("home", "{who} no longer lives in {v}.", polarity=False))
+_LIKES = thing_of_mine(Form("likes", "{who} likes {v}.", Kind.PREFERENCE, MANY))
+_DISLIKES = thing_of_mine(Form("likes", "{who} does not like {v}.", Kind.PREFERENCE, MANY, polarity=False))
+_DIET_IS = about_me(Form("diet", "{who} is {v}."))
+_DIET_WAS = about_me(Form("diet", "{who} is no longer {v}.", polarity=False))
+_NO_FOOD = thing_of_mine(Form("eats", "{who} does not eat {v}.", Kind.PREFERENCE, MANY, polarity=False))
+_ALLERGY = thing_of_mine(Form("allergy", "{who} is allergic to {v}.", cardinality=MANY))
+
+
+def _relative(match: re.Match[str]) -> Draft | None:
+    """My sister Ann; my dog's name is Rex."""
+    who, name = match["kin"], trimmed(match["v"]).removesuffix("'s")
+    one = re.fullmatch(_PARTNER, who)
+    form = Form(who, "{who}'s {a} is {v}.", Kind.RELATION, Cardinality.ONE if one else MANY)
+    return draft(match, ME, name, form) if is_name(name) else None
+
+
+def _favourite(match: re.Match[str]) -> Draft | None:
+    value = trimmed(re.sub(r"^(?:definitely|probably|still|now|currently|always|also) ", "", match["v"]))
+    bare = re.sub(r"^(?:the|my|an?) ", "", value)
+    if re.match(r"(?:one|thing|part|way|memory|moment)\b", match["what"]):
+        return None
+    form = Form(f"favorite {trimmed(match['what'])}", "{who}'s {a} is {v}.", Kind.PREFERENCE)
+    return draft(match, ME, value, form) if is_thing(bare) else None
+
+
+def _age(match: re.Match[str]) -> Draft | None:
+    return draft(match, ME, match["v"], Form("age", "{who} is {v} years old.")) if 3 <= int(match["v"]) <= 115 else None
+
+
+def _pet(match: re.Match[str]) -> Draft | None:
+    value = re.sub(r"^an? ", "", trimmed(match["v"]))
+    return draft(match, ME, value, Form("pet", "{who} has a {v}.", cardinality=MANY))
+
+
+def _named(pattern: str, build: Build = _relative) -> Rule:
+    return rule(
+        rf"(?:[Mm]y|[Oo]ur) (?:older |younger |little |big |new |late )?(?P<kin>{_PARTNER}|{_KIN}|{_PET}){pattern}", build
+    )
+
+
+RULES: Sequence[Rule] = (
+    rule(rf"[Mm]y (?:full |first |real )?name(?: is|'s){NOW} (?P<v>{NAME})", about_me(Form("name", "{who}'s name is {v}."))),
+    rule(rf"{I_}{NOW} (?:live|reside){NOW} in (?P<v>{PLACE})(?!{_NO_MORE})", _HOME),
+    rule(rf"{AM}{NOW} (?:living|based|settled) in (?P<v>{PLACE})", _HOME),
+    rule(
+        rf"(?:{I_}|{HAVE}){NOW} (?:moved|relocated)(?: back| over| out| away| here| down| up)*(?: from {PLACE})? to"
+        rf" (?P<v>{PLACE})",
+        _HOME,
+    ),
+    rule(rf"{I_}{NOW} (?:no longer live|don't live|do not live|used to live) in (?P<v>{PLACE})", _GONE),
+    rule(rf"{I_} live in (?P<v>{PLACE}) no longer", _GONE),
+    rule(rf"(?:I'm|I am){NOW} (?:originally )?from (?P<v>{PLACE})", about_me(Form("hometown", "{who} is from {v}."))),
+    rule(rf"{I_} grew up in (?P<v>{PLACE})", about_me(Form("hometown", "{who} is from {v}."))),
+    rule(rf"I{NOW} work as an? (?P<v>[a-z][\w -]{{2,40}}?){STOP}", _JOB),
+    rule(rf"(?:I'm|I am){NOW} working as an? (?P<v>[a-z][\w -]{{2,40}}?){STOP}", _JOB),
+    rule(
+        rf"[Mm]y (?:new )?(?:job|occupation|profession)(?: title)? is{NOW} (?:an? )?(?P<v>[a-zA-Z][\w -]{{2,40}}?){STOP}", _JOB
+    ),
+    rule(rf"(?:I'm|I am){NOW} an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b(?! (?:of|for|by)\b)", _JOB),
+    rule(rf"{HAVE}{NOW} (?:became|become) an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b", _JOB),
+    rule(rf"I{NOW} work{NOW} (?:at|for) (?P<v>{NAME})(?!{_NO_MORE})", _EMPLOYER),
+    rule(rf"(?:I'm|I am){NOW} (?:working|employed) (?:at|for|by) (?P<v>{NAME})", _EMPLOYER),
+    rule(
+        rf"{HAVE}{NOW} (?:started (?:a new job |a job |work |working )|got a (?:new )?job )(?:at|with|for) (?P<v>{NAME})",
+        _EMPLOYER,
+    ),
+    rule(rf"{HAVE}{NOW} (?:joined) (?P<v>{NAME}) as an? \w+", _EMPLOYER),
+    rule(
+        rf"{HAVE}{NOW} (?:no longer work|quit my job|left my job|don't work|do not work|stopped working|used to work)"
+        rf" (?:at|for) (?P<v>{NAME})",
+        _LEFT,
+    ),
+    rule(r"(?:I'm|I am)(?: now| already| only)? (?P<v>\d{1,3}) years old\b", _age),
+    rule(r"I (?:just |recently )?turned (?P<v>\d{1,3})\b(?! (?:of|degrees|pages|%))(?=[ .,!]|$)", _age),
+    _named(rf"(?:'s name is|'s called| is called| is named|, who is called| named| called) (?P<v>{NAME})"),
+    _named(
+        rf",? (?P<v>{NAME})(?=(?:'s)?(?:,| (?:is|was|has|had|loves|likes|lives|works|said|told|and|will|just|got|moved"
+        rf"|turned)\b|[.!]?$))"
+    ),
+    rule(rf"{HAVE} (?:got )?an? (?:[a-z]+ )?(?P<kin>{_PET}|{_KIN}) (?:named|called) (?P<v>{NAME})", _relative),
+    rule(
+        rf"(?:I've|I have|We've|We have)(?: got)? (?P<v>an? (?:[a-z]+ )?{_PET})(?=[.,!]|$| (?:and|now|at home)\b)(?!"
+        rf" (?:named|called))",
+        _pet,
+    ),
+    rule(rf"(?:I'm|I am){NOW} (?:an? )?(?:strict )?{_DIET}\b(?!{_NO_MORE})", _DIET_IS),
+    rule(rf"{HAVE}{NOW} (?:went|gone|turned|become|became) (?:a )?{_DIET}\b", _DIET_IS),
+    rule(rf"(?:I'm|I am) (?:no longer|not) (?:an? )?{_DIET}\b", _DIET_WAS),
+    rule(rf"(?:I'm|I am){NOW} (?:severely |very |badly |quite )?allergic to {_THING}{STOP}", _ALLERGY),
+    rule(rf"I (?:don't|do not|never|no longer) eat {_THING}(?:{_NO_MORE})?{STOP}", _NO_FOOD),
+    rule(
+        r"[Mm]y (?:new |work |personal )?e-?mail(?: address)? is(?: now)? (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        about_me(Form("email", "{who}'s email is {v}.")),
+    ),
+    rule(
+        r"[Mm]y (?:new )?(?:phone|mobile|cell)(?: phone)?(?: number)? is(?: now)? (?P<v>\+?\d[\d ()-]{5,18}\d)",
+        about_me(Form("phone", "{who}'s phone number is {v}.")),
+    ),
+    rule(rf"[Mm]y (?:all-time |absolute )?favou?rite (?P<what>[a-z][a-z ]{{1,30}}?) is {_THING}{STOP}", _favourite),
+    rule(rf"I{_SOFTLY} (?:love|like|enjoy|adore) {_THING}(?!{_NO_MORE}){CLAUSE}", _LIKES),
+    rule(rf"(?:I'm|I am){NOW} (?:a (?:big|huge) fan of|fond of|(?:really )?into) {_THING}{CLAUSE}", _LIKES),
+    rule(
+        rf"I{_SOFTLY} prefer {_THING}(?= (?:over|to|rather than)\b|\s*(?:$|[.,;:!?]))",
+        thing_of_mine(Form("prefers", "{who} prefers {v}.", Kind.PREFERENCE, MANY)),
+    ),
+    rule(
+        rf"I{_SOFTLY} (?:hate|dislike|detest|loathe|can't stand|cannot stand|(?:don't|do not)(?: really)? (?:like|enjoy"
+        rf"|love)) {_THING}(?:{_NO_MORE})?{CLAUSE}",
+        _DISLIKES,
+    ),
+    rule(rf"I (?:no longer|don't|do not) (?:like|enjoy|love) {_THING}(?:{_NO_MORE})?{CLAUSE}", _DISLIKES),
+)
+
+BIRTHDAY = Form("birthday", "{who}'s birthday is {v}.")
+BORN = Form("date of birth", "{who} was born on {v}.")

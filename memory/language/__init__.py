@@ -1,0 +1,1 @@
+"""English as people type it: sentences, dates and stretches of time. Knows nothing of memory."""
