@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.indexes import Name
-from api.wire.schema import NO_NUL, Wire
+from api.wire.schema import NO_NUL, Moment, Wire
 from core.ids import IndexName, SessionId
 from retrieval import context_errors
 from retrieval.assembling import Judged
@@ -44,8 +44,8 @@ class ContextIn(Wire):
     tokens_max: Annotated[int, Field(ge=1, le=TOKENS_MAX)] = TOKENS_DEFAULT
     tokenizer: str | None = None
     sections: Mapping[str, SectionIn] = field(default_factory=dict[str, SectionIn])
-    as_of: AwareDatetime | None = None
-    as_known_at: AwareDatetime | None = None
+    as_of: Moment | None = None
+    as_known_at: Moment | None = None
     format: Literal["text", "messages", "json"] = "text"
     shape: Literal["openai", "anthropic"] = "openai"
     min_offset: Annotated[int, Field(ge=0)] | None = None

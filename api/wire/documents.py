@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from api.wire.schema import METADATA_SCHEMA, NO_NUL, Shape, Wire, absent_or, pointing
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Moment, Shape, Wire, absent_or, pointing
 from core.errors import FieldError, Invalid, TooLarge
 from core.filters import Filter
 from core.ids import DocumentId, Principal, check_document_id
@@ -45,7 +45,7 @@ class DocumentIn(Wire):
     source_uri: Annotated[str, Field(max_length=URI_CHARACTERS_MAX), NO_NUL] | None = None
     metadata: Annotated[dict[str, object], METADATA_SCHEMA] = field(default_factory=dict[str, object])
     acl: AclField = field(default_factory=lambda: KEPT)
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

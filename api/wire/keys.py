@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from api.wire.schema import NO_NUL, Wire
+from api.wire.schema import NO_NUL, Moment, Wire
 from core.paging import Page
 from storage.records import KeyRecord
 
@@ -21,7 +21,7 @@ class KeyIn(Wire):
     grants: Annotated[tuple[GrantName, ...], Field(min_length=1, max_length=5)]
     name: Annotated[str, Field(max_length=200), NO_NUL] = ""
     principals: Annotated[tuple[str, ...], Field(max_length=64)] = field(default=())
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.indexes import Name
-from api.wire.schema import METADATA_SCHEMA, NO_NUL, Wire
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Moment, Wire
 from api.wire.sessions import Metadata
 from core.caller import user_name
 from core.ids import DocumentId, IndexName, SessionId, check_document_id, check_name
@@ -30,9 +30,6 @@ from memory.facts.types import (
 )
 from storage.fact_records import FactRecord, FormerState, fact_id
 
-# A day less at both ends, so that no time zone leads out of the calendar.
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 KindName = Literal["preference", "attribute", "decision", "commitment", "relation", "value", "note"]
 StatusName = Literal["active", "superseded", "challenged", "quarantined", "rejected", "expired"]
 CardinalityName = Literal["one", "many"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.indexes import Name
-from api.wire.schema import Wire
+from api.wire.schema import Moment, Wire
 from core.errors import FieldError, Invalid
 from core.ids import SessionId
 from memory.recall.types import ALL_TYPES, Beside, Memo, Moments, Recalled, RecallRequest
@@ -22,10 +22,10 @@ class MomentsIn(Wire):
     """`from` and `to` bound when things were said, `to` exclusive; `as_of` is the moment that the question is asked of;
     `as_known_at` shows what had been written down by then."""
 
-    since: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    until: Annotated[AwareDatetime | None, Field(alias="to")] = None
-    as_of: AwareDatetime | None = None
-    as_known_at: AwareDatetime | None = None
+    since: Annotated[Moment | None, Field(alias="from")] = None
+    until: Annotated[Moment | None, Field(alias="to")] = None
+    as_of: Moment | None = None
+    as_known_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

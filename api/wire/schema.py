@@ -3,10 +3,11 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import ConfigDict, Field, GetPydanticSchema, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AwareDatetime, ConfigDict, Field, GetPydanticSchema, TypeAdapter, ValidationError, WithJsonSchema
 
 from core.errors import FieldError, Invalid, TooLarge
 
@@ -61,6 +62,10 @@ def absent_or(kind: object) -> Any:  # noqa: ANN401  # the marker of an Annotate
 
 # Text that every store can hold: Postgres has no NUL.
 NO_NUL = Field(pattern="^[^\\x00]*$")
+
+# A time as clients send it, with its zone. A day less at both ends, so that no zone leads out of the calendar.
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
 
 # What clients put into metadata; core.metadata checks it, this documents it.
 METADATA_SCHEMA = WithJsonSchema(

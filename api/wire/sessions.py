@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.indexes import Name
-from api.wire.schema import METADATA_SCHEMA, NO_NUL, Wire
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Moment, Wire
 from core.caller import user_name
 from core.ids import SessionId
 from core.paging import Page
@@ -65,7 +65,7 @@ class MessageIn(Wire):
     content: str
     id: str | None = None
     speaker: Speaker | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     source: Annotated[str, Field(max_length=1_000), NO_NUL] | None = None
     metadata: Metadata = field(default_factory=dict[str, object])
 

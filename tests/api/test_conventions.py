@@ -164,3 +164,26 @@ def test_the_log_tells_requests_but_no_text_and_no_secret(service: Service, oper
 def test_health_and_readiness_need_no_key(service: Service) -> None:
     assert made(httpx.get(f"{service.url}/healthz")) == {"status": "alive"}
     assert made(httpx.get(f"{service.url}/readyz")) == {"status": "ready", "reasons": {}}
+
+
+START_OF_TIME, END_OF_TIME = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/v1/sessions/chat/messages", {"messages": [{"role": "user", "content": "Hi", "occurred_at": END_OF_TIME}]}),
+        (
+            "/v1/sessions/chat/messages",
+            {"messages": [{"role": "user", "content": "Hi", "occurred_at": START_OF_TIME}]},
+        ),
+        ("/v1/indexes/nowhere/documents", {"documents": [{"id": "a", "text": "b", "occurred_at": END_OF_TIME}]}),
+        ("/v1/memories:search", {"query": "a", "time": {"as_of": END_OF_TIME}}),
+        ("/v1/memories:search", {"query": "a", "time": {"from": END_OF_TIME}}),
+        ("/v1/context", {"query": "a", "tokens_max": 100, "as_known_at": END_OF_TIME}),
+        ("/v1/admin/keys", {"subject": "user:ann", "grants": ["read"], "expires_at": END_OF_TIME}),
+    ],
+)
+def test_a_time_that_no_calendar_has_in_utc_is_refused(operator: httpx.Client, path: str, body: dict[str, object]) -> None:
+    told = problem(operator.post(path, json=body), 422, "request.invalid_body")
+    assert "should be" in told["detail"]

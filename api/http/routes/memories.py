@@ -21,7 +21,6 @@ from api.wire.memories import (
     MemoryList,
     MemoryPatch,
     MemoryWritten,
-    Moment,
     ProfileOut,
     StatusName,
     SupersedeIn,
@@ -36,7 +35,7 @@ from api.wire.memories import (
     utc,
     written_out,
 )
-from api.wire.schema import Shape
+from api.wire.schema import Moment, Shape
 from core.caller import Caller, Grant
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import FactId
