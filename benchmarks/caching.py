@@ -46,6 +46,9 @@ def _at(size: int) -> Json:
             service.post("/v1/cache:import", {"namespace": NAMESPACE, "items": items})
         result: Json = {"import_s": round(time.perf_counter() - started, 1)}
         client = _Client(address)
+        first = time.perf_counter()
+        client.ask(OTHERWISE.format(texts[0]))
+        result["first_semantic_ms"] = round(1000 * (time.perf_counter() - first), 1)
         _timed(client.ask, asked[:20])  # the partition is read in
         _timed(client.ask, [OTHERWISE.format(text) for text in asked[:20]])
         result["exact"] = _timed(client.ask, asked)

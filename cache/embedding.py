@@ -54,11 +54,17 @@ class Embedding:
         """Embeds many texts at once, for what comes after it. A model that is down is not this one's matter."""
         missing = [text for text in dict.fromkeys(texts) if self.digest(text) not in self._known]
         try:
-            made = await deadline.wait(self._embedder.embed(missing, Purpose.QUERY), "embedding the questions")
+            made = await deadline.wait(self._embedder.embed(missing, self._for_many()), "embedding the questions")
         except Unavailable:
             return
         for text, vector in zip(missing, made, strict=True):
             self._keep(self.digest(text), vector)
+
+    def _for_many(self) -> Purpose:
+        """Where both purposes make one vector, many texts take the passages' lane: it has every core, and nobody's lookup waits
+        behind them."""
+        spec = self._embedder.spec
+        return Purpose.PASSAGE if spec.prefix(Purpose.PASSAGE) == spec.prefix(Purpose.QUERY) else Purpose.QUERY
 
     def _keep(self, key: bytes, vector: Vector) -> Vector:
         known = self._known[key] = vector.astype(np.float16).astype(np.float32)

@@ -2,7 +2,7 @@
 copy of the records, rebuilt from them; the records decide at hit time. docs/adr/0012 says why this and not the engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from cache.guards import read
 Vector = NDArray[np.float32]
 
 _ROWS_FIRST = 64
+# Rows lie in blocks: a growing partition never copies what it has, which at 100,000 rows would stop everything for 100 ms.
+BLOCK_ROWS = 1_024
 _ENTRY_BYTES = 600  # of Python objects around a row, measured
 
 
@@ -25,11 +27,15 @@ class _Entry:
     placed: bool
 
 
+Blocks = tuple[NDArray[np.float32], ...]
+
+
 class FlatIndex:
-    """Rows of norm 1. Not safe for threads: it lives on the event loop, where 10,000 rows take 1.3 ms."""
+    """Rows of norm 1. It lives on the event loop; a scan of many rows may leave it: `scanned` there, `found` here."""
 
     def __init__(self, dimension: int) -> None:
-        self._rows = np.zeros((_ROWS_FIRST, dimension), np.float32)
+        self._dimension = dimension
+        self._blocks: list[NDArray[np.float32]] = []
         self._entries: list[_Entry] = []
         self._places: dict[int, int] = {}
         self._parents: dict[int, int] = {}
@@ -42,7 +48,12 @@ class FlatIndex:
 
     @property
     def bytes(self) -> int:
-        return self._rows.nbytes + len(self._entries) * _ENTRY_BYTES
+        return len(self._entries) * (4 * self._dimension + _ENTRY_BYTES)
+
+    @property
+    def blocks(self) -> Blocks:
+        """What a scan reads. Entries may come, go and move while it does."""
+        return tuple(self._blocks)
 
     def put(self, key: int, vector: Vector, *, text: str, group: int, placed: bool) -> None:
         """Adds an entry, or replaces the one of that key."""
@@ -50,13 +61,12 @@ class FlatIndex:
         place = self._places.get(key)
         if place is None:
             place = len(self._entries)
-            if place == len(self._rows):
-                self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+            self._reach(place)
             self._entries.append(entry)
             self._places[key] = place
         else:
             self._entries[place] = entry
-        self._rows[place] = vector
+        self._row(place)[:] = vector
 
     def drop(self, key: int) -> None:
         """Takes an entry out; one that is not there is no matter. The last row moves into its place."""
@@ -66,7 +76,7 @@ class FlatIndex:
         last = self._entries.pop()
         if last.key != key:
             self._entries[place] = last
-            self._rows[place] = self._rows[len(self._entries)]
+            self._row(place)[:] = self._row(len(self._entries))
             self._places[last.key] = place
 
     def place(self, key: int) -> None:
@@ -82,16 +92,25 @@ class FlatIndex:
 
     def near(self, vector: Vector, count: int = NEIGHBOURS) -> tuple[Neighbour, ...]:
         """The nearest entries, best first."""
-        held = len(self._entries)
-        if not held:
-            return ()
-        similarities = self._rows[:held] @ vector
-        if held > count:
-            best = np.argpartition(-similarities, count - 1)[:count]
-            best = best[np.argsort(-similarities[best], kind="stable")]
-        else:
-            best = np.argsort(-similarities, kind="stable")
-        return tuple(self._neighbour(int(place), float(similarities[place])) for place in best)
+        return self.found(scanned(self.blocks, len(self), vector, count), vector)
+
+    def found(self, places: Sequence[int], vector: Vector) -> tuple[Neighbour, ...]:
+        """The entries that are at these places now, best first. Similarities are taken anew: what moved while it was scanned
+        may be missed, and is never mistaken for another."""
+        there = [(float(self._row(place) @ vector), place) for place in places if place < len(self._entries)]
+        return tuple(self._neighbour(place, similarity) for similarity, place in sorted(there, key=lambda one: -one[0]))
+
+    def _row(self, place: int) -> Vector:
+        return self._blocks[place // BLOCK_ROWS][place % BLOCK_ROWS]
+
+    def _reach(self, place: int) -> None:
+        """Makes room for a row at that place, one behind the last. The last block doubles until it is full."""
+        block, row = divmod(place, BLOCK_ROWS)
+        if block == len(self._blocks):
+            first = _ROWS_FIRST if block == 0 else BLOCK_ROWS
+            self._blocks.append(np.zeros((first, self._dimension), np.float32))
+        elif row == len(self._blocks[block]):
+            self._blocks[block] = np.concatenate([self._blocks[block], np.zeros_like(self._blocks[block])])
 
     def _neighbour(self, place: int, similarity: float) -> Neighbour:
         entry = self._entries[place]
@@ -107,3 +126,11 @@ class FlatIndex:
         while (parent := self._parents.get(group)) is not None:
             group = parent
         return group
+
+
+def scanned(blocks: Blocks, held: int, vector: Vector, count: int) -> list[int]:
+    """The places of the nearest of the first `held` rows, in no order. Safe on any thread."""
+    if not held:
+        return []
+    similarities = np.concatenate([block @ vector for block in blocks])[:held]
+    return np.argpartition(-similarities, count - 1)[:count].tolist() if held > count else list(range(held))

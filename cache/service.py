@@ -4,6 +4,7 @@ invalidation, figures) is cache/upkeep.py."""
 
 import random
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -13,7 +14,7 @@ from cache.admission import bypass_reason
 from cache.coherence import Coherence
 from cache.deciding import Rule
 from cache.embedding import Embedding
-from cache.eviction import Kept, surplus
+from cache.evicting import Evicting
 from cache.flights import Flight, Flights
 from cache.learning import Learning, Namespace
 from cache.leases import Claim, Lease, claim
@@ -23,21 +24,21 @@ from cache.partitions import Partitions
 from cache.placing import place
 from cache.prior import prior
 from cache.signing import Holding, Seen, grant, holding, seal, unseal
-from cache.storing import Refused, Storing, check, check_lease, refuse_unwelcome
+from cache.storing import Draft, Refused, Storing, check, check_lease, refuse_unwelcome
 from cache.types import LEASE_S_MAX, LOOKUP_HOURS, Found, LookupRequest, Mode, Place, Search, Status, Stored, StoreRequest
 from core.caller import Caller, Grant
 from core.clock import Clock
+from core.errors import Conflict
 from core.ids import TenantId
 from inference.port import Embedder
 from retrieval.types import Progress
-from storage import cache_entries, cache_ledger, idempotency
+from storage import cache_ledger, idempotency
 from storage.database import Database
 
 # How often a follower looks whether a leader in another process has finished.
 POLL_S = 0.25
 # Before the deadline a follower is told that the answer is pending, so that it hears of it.
 MARGIN_S = 0.1
-EVICTED_SHARE = 20  # one in so many goes beyond what must, so that not every store evicts
 SECRETS_MAX = 1_024
 
 
@@ -97,6 +98,7 @@ class Cache:
         self._secrets = secrets
         self._progress = progress
         self._flights = Flights(parts.clock)
+        self._evicting = Evicting(db=parts.db, partitions=parts.partitions, ledger=parts.ledger, clock=parts.clock)
         self._looking = Looking(
             db=parts.db,
             embedding=parts.embedding,
@@ -148,6 +150,44 @@ class Cache:
         self._flights.landed(caller.tenant, where.partition, where.normalized)
         return stored
 
+    async def store_all(self, caller: Caller, requests: Sequence[StoreRequest]) -> list[Stored]:
+        """Keeps answers to different questions of one partition, in one transaction: under no lease, compared with none. What
+        became of each."""
+        caller.require(Grant.WRITE)
+        places = [place(caller, one.question, embedder=self._parts.embedding.model) for one in requests]
+        namespace = await self._parts.learning.namespace(caller.tenant, places[0].namespace)
+        results: dict[bytes, Stored] = {}
+        drafts: dict[bytes, Draft] = {}
+        for where, request in zip(places, requests, strict=True):
+            caller.deadline.check("storing many answers")
+            try:
+                refuse_unwelcome(request, Mode(namespace.settings.mode))
+                drafts[where.exact] = await self._storing.draft(where, request, namespace, size=check(request), seen=None)
+            except Refused as refused:
+                results[where.exact] = Stored(entry=None, reason=refused.reason)
+            except Conflict as conflict:
+                results[where.exact] = Stored(entry=None, reason=conflict.code.partition(".")[2])
+        if drafts:
+            results |= zip(drafts, await self._storing.write_all(list(drafts.values())), strict=True)
+        await self._settle(caller.tenant, namespace, drafts, results)
+        return [results[where.exact] for where in places]
+
+    async def _settle(
+        self, tenant: TenantId, namespace: Namespace, drafts: Mapping[bytes, Draft], results: Mapping[bytes, Stored]
+    ) -> None:
+        """After a write of many: the copies in memory, the counters, who waits, the room there is."""
+        for exact, stored in results.items():
+            draft = drafts.get(exact)
+            if stored.entry is None or draft is None:
+                self._parts.ledger.count(tenant, namespace.settings.name, f"refused.{stored.reason}")
+                continue
+            where = draft.place
+            if draft.vector is not None:
+                self._parts.partitions.put(tenant, where.partition, stored.entry, vector=draft.vector, query=where.query)
+            self._flights.landed(tenant, where.partition, where.normalized)
+            self._parts.ledger.count(tenant, namespace.settings.name, "stored")
+            await self._evicting.make_room(tenant, namespace)
+
     async def _keep(
         self,
         caller: Caller,
@@ -171,41 +211,8 @@ class Cache:
         self._parts.ledger.count(caller.tenant, where.namespace, "stored")
         if draft.judged.verdicts:
             await self._parts.learning.namespace(caller.tenant, where.namespace, now=True)
-        await self.make_room(caller.tenant, namespace)
+        await self._evicting.make_room(caller.tenant, namespace)
         return stored
-
-    async def make_room(self, tenant: TenantId, namespace: Namespace) -> None:
-        """Evicts what is worth least once a namespace holds more than it may; called after each store."""
-        name, most = namespace.settings.name, namespace.settings.entries_max
-        namespace.room -= 1
-        if namespace.room >= 0:
-            return
-        now = self._parts.clock.now()
-        async with self._parts.db.read(tenant) as tx:
-            count = await cache_entries.count(tx, name)
-            if count <= most:
-                # Counting 100,000 takes milliseconds; other processes store as well, so it is done again before long.
-                namespace.room = min(most - count, most // EVICTED_SHARE)
-                return
-            held = await cache_entries.page(tx, namespace=name, after=0, limit=most * 2 + 1_000, at=now, scopes=None)
-        kept = [
-            Kept(
-                key=one.id,
-                partition=one.partition.hex(),
-                hits=one.hits,
-                bytes=one.size,
-                usd=one.usd,
-                tokens=one.tokens,
-                latency_ms=one.latency_ms,
-                used_at=one.used_at,
-            )
-            for one in held
-        ]
-        gone = surplus(kept, max(1, most - most // EVICTED_SHARE), now)
-        async with self._parts.db.write(tenant) as tx:
-            await cache_entries.remove(tx, gone)
-        self._parts.partitions.drop(tenant, gone)
-        self._parts.ledger.count(tenant, name, "evicted", len(gone))
 
     async def _look(self, where: Place, namespace: Namespace, request: LookupRequest, offset: int) -> Found:
         deadline, clock = where.eyes.deadline, self._parts.clock

@@ -32,7 +32,7 @@ from cache.types import (
 )
 from core.caller import Caller
 from core.clock import Clock
-from core.errors import TimedOut, Unavailable
+from core.errors import Conflict, TimedOut, Unavailable
 from storage import cache_entries, cache_ledger, cache_sources, idempotency, vectors
 from storage.cache_entries import NewEntry
 from storage.cache_records import Evidence, FoundSource, SourceName
@@ -108,8 +108,10 @@ class Storing:
     async def draft(self, place: Place, request: StoreRequest, namespace: Namespace, *, size: int, seen: Seen | None) -> Draft:
         """Everything that takes time, before any transaction. Refused, Conflict."""
         deadline = place.eyes.deadline
-        async with self._db.read(place.eyes.tenant) as tx:
-            sources = await _found(tx, place, request.sources)
+        sources: tuple[FoundSource, ...] = ()
+        if request.sources:
+            async with self._db.read(place.eyes.tenant) as tx:
+                sources = await _found(tx, place, request.sources)
         evidence, offset = await self._evidence(place, sources, seen)
         try:
             vector = await self._embedding.vector(place.query, deadline)
@@ -146,10 +148,25 @@ class Storing:
             entry = await cache_entries.add(tx, self._entry(draft, now))
             await self._learn(tx, draft, seen, now)
             # Whoever stored it, there is an answer now: nobody has to wait for a leader any more.
-            await cache_ledger.end_lease(tx, place.partition, place.normalized, now)
+            await cache_ledger.end_leases(tx, place.partition, [place.normalized], now)
             stored = Stored(entry=entry)
             await idempotency.remember(tx, caller, stored)
         return stored
+
+    async def write_all(self, drafts: Sequence[Draft]) -> list[Stored]:
+        """Answers to different questions of one partition, in one transaction: no lease, no label. What became of each."""
+        now, first = self._clock.now(), drafts[0].place
+        async with self._db.write(first.eyes.tenant) as tx:
+            standing = [draft for draft in drafts if await _unchanged(tx, draft)]
+            made = {self._embedding.digest(draft.place.query): draft.vector for draft in standing if draft.vector is not None}
+            await vectors.put(tx, self._embedding.model, made, now)
+            ids = await cache_entries.add_all(tx, [self._entry(draft, now) for draft in standing]) if standing else []
+            await cache_ledger.end_leases(tx, first.partition, [draft.place.normalized for draft in standing], now)
+        entries = dict(zip((draft.place.exact for draft in standing), ids, strict=True))
+        return [
+            Stored(entry=entry) if (entry := entries.get(draft.place.exact)) else Stored(entry=None, reason="source_changed")
+            for draft in drafts
+        ]
 
     async def _evidence(self, place: Place, sources: Sequence[FoundSource], seen: Seen | None) -> tuple[Evidence | None, int]:
         indexes = sorted({one.index for one in sources if one.index is not None})
@@ -229,6 +246,14 @@ async def check_lease(tx: Transaction, held: Holding, now: datetime) -> None:
     reason = "lease_expired" if now >= held.until else refusal(held.token, kept, now)
     if reason is not None:
         raise errors.lease_over(reason)
+
+
+async def _unchanged(tx: Transaction, draft: Draft) -> bool:
+    """Whether the sources are still what they were."""
+    try:
+        return await _found(tx, draft.place, draft.request.sources) == draft.sources
+    except (Refused, Conflict):
+        return False
 
 
 async def _found(tx: Transaction, place: Place, sources: Sequence[SourceName]) -> tuple[FoundSource, ...]:

@@ -4,6 +4,7 @@ first in every key; whether an answer may still be given is cache/coherence.py's
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,23 @@ class NewEntry:
     latency_ms: float
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What an entry takes and what it saves."""
+
+    id: int
+    partition: bytes
+    hits: int
+    size: int
+    usd: float | None
+    tokens: int
+    latency_ms: float
+    used_at: datetime
+
+
+_STAKE = ("id", "partition", "hits", "size", "usd", "tokens", "latency_ms", "used_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,26 +160,22 @@ async def of_partition(reads: Reads, partition: bytes, model: str, *, after: int
 
 async def add(tx: Transaction, new: NewEntry) -> int:
     """Stores an answer with its sources and tags, in the place of its owner's former one to the very same question."""
-    mine = (*_of(tx), cache_entries.c.partition == new.partition, cache_entries.c.exact == new.exact)
-    former = select(cache_entries.c.id).where(*mine, cache_entries.c.owner == new.owner)
-    await remove(tx, list((await tx.execute(former)).scalars()))
-    named = {name: getattr(new, name) for name in _PLAIN}
-    evidence = None if new.evidence is None else [list(one) for one in new.evidence]
-    statement = insert(cache_entries).values(
-        tenant=tx.tenant,
-        group_id=new.group,
-        sources=len(new.sources),
-        evidence=evidence,
-        state=EntryState.ACTIVE,
-        used_at=new.created_at,
-        **named,
-    )
-    entry: int = (await tx.execute(statement.returning(cache_entries.c.id))).scalar_one()
-    if new.sources:
-        await tx.execute(insert(cache_sources), [_source(tx, entry, place, one) for place, one in enumerate(new.sources)])
-    if new.tags:
-        await tx.execute(insert(cache_tags), [{"tenant": tx.tenant, "tag": tag, "entry_id": entry} for tag in new.tags])
-    return entry
+    return (await add_all(tx, [new]))[0]
+
+
+async def add_all(tx: Transaction, news: Sequence[NewEntry]) -> list[int]:
+    """Stores answers to different questions, their ids in order: some statements for all of them."""
+    await remove(tx, await _former(tx, news))
+    statement = insert(cache_entries).returning(cache_entries.c.id, sort_by_parameter_order=True)
+    ids = list((await tx.execute(statement, [_values(tx, one) for one in news])).scalars())
+    added = list(zip(ids, news, strict=True))
+    sources = [_source(tx, entry, place, one) for entry, new in added for place, one in enumerate(new.sources)]
+    if sources:
+        await tx.execute(insert(cache_sources), sources)
+    tags = [{"tenant": tx.tenant, "tag": tag, "entry_id": entry} for entry, new in added for tag in new.tags]
+    if tags:
+        await tx.execute(insert(cache_tags), tags)
+    return ids
 
 
 async def join(tx: Transaction, partition: bytes, groups: Mapping[int, int]) -> None:
@@ -235,6 +249,14 @@ async def page(
     return tuple(_record(row) for row in rows)
 
 
+async def stakes(reads: Reads, namespace: str, *, after: int, limit: int) -> tuple[Stake, ...]:
+    """What eviction weighs, of entries by id."""
+    columns = [cache_entries.c[name] for name in _STAKE]
+    mine = (cache_entries.c.tenant == reads.tenant, cache_entries.c.namespace == namespace, cache_entries.c.id > after)
+    rows = await reads.rows(select(*columns).where(*mine).order_by(cache_entries.c.id).limit(limit))
+    return tuple(Stake(**row) for row in rows)
+
+
 async def find_ids(tx: Transaction, cut: Cut, scopes: Sequence[tuple[str, str]] | None) -> tuple[int, ...]:
     """The entries that a cut means, of those scopes alone unless None."""
     statement = select(cache_entries.c.id).where(*_of(tx))
@@ -303,6 +325,32 @@ async def _each(tx: Transaction, values: dict[str, Any], rows: Sequence[dict[str
     if rows:
         mine = (*_of(tx), cache_entries.c.id == bindparam("entry"))
         await tx.execute(update(cache_entries).where(*mine).values(values), rows)
+
+
+async def _former(tx: Transaction, news: Sequence[NewEntry]) -> list[int]:
+    """The entries of the same owners to the very same questions."""
+    found: list[int] = []
+    for (partition, owner), its in groupby(sorted(news, key=_shelf), key=_shelf):
+        exact = cache_entries.c.exact.in_([one.exact for one in its])
+        mine = (*_of(tx), cache_entries.c.partition == partition, cache_entries.c.owner == owner, exact)
+        found += (await tx.execute(select(cache_entries.c.id).where(*mine))).scalars()
+    return found
+
+
+def _shelf(new: NewEntry) -> tuple[bytes, str]:
+    return new.partition, new.owner
+
+
+def _values(tx: Transaction, new: NewEntry) -> dict[str, Any]:
+    return {
+        "tenant": tx.tenant,
+        "group_id": new.group,
+        "sources": len(new.sources),
+        "evidence": None if new.evidence is None else [list(one) for one in new.evidence],
+        "state": EntryState.ACTIVE,
+        "used_at": new.created_at,
+        **{name: getattr(new, name) for name in _PLAIN},
+    }
 
 
 def _of(tx: Transaction) -> tuple[ColumnElement[bool]]:

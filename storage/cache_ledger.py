@@ -77,12 +77,12 @@ async def put_lease(tx: Transaction, partition: bytes, normalized: bytes, *, tok
     return (await tx.execute(statement)).rowcount > 0
 
 
-async def end_lease(tx: Transaction, partition: bytes, normalized: bytes, at: datetime) -> None:
-    """Nobody holds the question's lease from now on. Its token stays, so that the next one is higher."""
+async def end_leases(tx: Transaction, partition: bytes, normalized: Sequence[bytes], at: datetime) -> None:
+    """Nobody holds these questions' leases from now on. Their tokens stay, so that the next ones are higher."""
     mine = (
         cache_leases.c.tenant == tx.tenant,
         cache_leases.c.partition == partition,
-        cache_leases.c.normalized == normalized,
+        cache_leases.c.normalized.in_(normalized),
         cache_leases.c.until > at,
     )
     await tx.execute(update(cache_leases).where(*mine).values(until=at))

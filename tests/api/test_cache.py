@@ -255,6 +255,20 @@ def test_known_answers_are_imported_and_serve(operator: httpx.Client, name: str)
     assert look(operator, name, "i forgot my password, what now", scope="tenant")["response"] == ANSWER
 
 
+def test_an_import_tells_of_each_item_and_keeps_the_last_answer_to_one_question(operator: httpx.Client, name: str) -> None:
+    items: list[dict[str, Any]] = [
+        {"query": f"What is rule {number} of the house?", "response": f"Rule {number}."} for number in range(450)
+    ]
+    again = {"query": "What is rule 7 of the house?", "response": "Rule seven."}
+    nowhere = {"query": "Where?", "response": "Here.", "sources": [{"type": "message", "id": "nobody-said", "version": 1}]}
+    imported = made(operator.post("/v1/cache:import", json={"namespace": name, "items": [*items, again, nowhere]}))
+    assert imported["stored"] == 450
+    assert imported["results"][-1] == {"entry_id": None, "stored": False, "reason": "source_missing"}
+    assert look(operator, name, again["query"])["response"] == "Rule seven."
+    assert look(operator, name, "What is rule 449 of the house?")["response"] == "Rule 449."
+    assert made(operator.get("/v1/cache/stats", params={"namespace": name}))["stored"] == 450
+
+
 def test_stats_tell_rates_savings_and_no_bound_without_labels(operator: httpx.Client, name: str) -> None:
     look(operator, name)
     keep(operator, name, cost={"tokens_in": 900, "tokens_out": 100, "usd": 0.5, "latency_ms": 1500})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cache.acceptance import FEATURES, Neighbour, choose, score
-from cache.flat import FlatIndex
+from cache.flat import FlatIndex, scanned
 from cache.guards import read
 from cache.prior import prior
 
@@ -58,6 +58,19 @@ def test_an_opposite_lowers_the_score_and_a_number_is_a_veto() -> None:
 
 def test_the_committed_weights_say_where_they_come_from() -> None:
     assert {"fitted_on", "rows", "commit", "date"} <= set(prior().provenance)
+
+
+def test_what_moves_during_a_scan_is_never_mistaken_for_another() -> None:
+    index = FlatIndex(4)
+    rows = np.eye(4, dtype=np.float32)
+    for key in range(3_000):
+        index.put(key, rows[key % 4], text=f"text {key}", group=key, placed=False)
+    places = scanned(index.blocks, len(index), rows[1], 5)
+    for key in range(1, 2_990):
+        index.drop(key)
+    for one in index.found(places, rows[1]):
+        assert one.similarity == float(one.key % 4 == 1)
+    assert {one.key for one in index.near(rows[1], 2)} == {2_993, 2_997}
 
 
 def test_the_flat_index_finds_drops_and_joins() -> None:
