@@ -31,8 +31,8 @@ from storage.database import Database
 SOURCE_SHARE = 0.8
 # Candidates asked for, one for so many tokens of the budget: twice what fills it, since duplicates and refused ones fall away.
 # Packing costs 0.25 ms of CPU for each.
-TOKENS_PER_CANDIDATE = {Section.DOCUMENTS: 60, Section.MEMORIES: 25, Section.RECENT: 30}
-CANDIDATES_MIN = 20
+TOKENS_PER_CANDIDATE = {Section.DOCUMENTS: 60, Section.MEMORIES: 20, Section.RECENT: 30}
+CANDIDATES_MIN = 30
 SUMMARY_SHARE = 0.75
 # Where tokens are bounded by bytes: a summary of so many times fewer of the embedder's tokens.
 CHARACTERS_PER_TOKEN = 6

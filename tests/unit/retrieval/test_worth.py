@@ -15,3 +15,16 @@ def test_of_equals_the_longer_and_what_is_no_question_come_first() -> None:
 def test_what_is_much_nearer_stays_first_and_scores_stay() -> None:
     near, far = message(1, "We moved."), replace(message(2, "word " * 100), score=0.5)
     assert by_worth([far, near]) == (near, far)
+
+
+def test_what_answers_a_question_that_was_found_comes_before_its_equals() -> None:
+    asking, answering, other = message(1, "Where are you?"), message(2, "In Leeds today."), message(7, "In Paris today.")
+    assert next(one.id for one in by_worth([other, asking, answering])) == "msg_2"
+    elsewhere = replace(answering, owner="s2")
+    assert next(one.id for one in by_worth([other, asking, elsewhere])) == "msg_7"
+
+
+def test_of_equals_that_of_the_session_with_the_best_hits_comes_first() -> None:
+    hits = [message(number, f"Hit {number} of the talk.") for number in (10, 20, 30)]
+    here, there = replace(message(40, "One of two."), score=0.5), replace(message(50, "Two of two."), score=0.5, owner="s2")
+    assert [one.id for one in by_worth([*hits, there, here])][-2:] == ["msg_40", "msg_50"]
