@@ -50,7 +50,9 @@ from indexing.sources import SourceRules
 from inference.port import ModelSpec, TextModel
 from inference.upstream import Upstream
 from inference.vocabularies import CarriedVocabularies
+from retrieval.arms import together
 from retrieval.context import Contexts
+from retrieval.context_types import Sources
 from retrieval.service import Retrieval
 from storage import tenants
 from storage.blobs import Blobs
@@ -77,6 +79,7 @@ class _Backends:
     database: Database
     embedder: CountingEmbedder
     engine: SearchEngine
+    vocabularies: CarriedVocabularies
     model: TextModel | None
     upstream: Upstream | None
 
@@ -115,7 +118,12 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     database = Database.open(database_url(settings, folder))
     stack.push_async_callback(database.close)
     runtime.lacks("embedder", "loading the model; the first start converts it once")
-    embedder = await asyncio.to_thread(make_embedder, settings, folder)
+    vocabularies = CarriedVocabularies()
+    async with together() as group:
+        loading = group.create_task(asyncio.to_thread(make_embedder, settings, folder))
+        # Beside the model: else the first context call waits for it, 0.7 s where nothing else runs.
+        group.create_task(asyncio.to_thread(vocabularies.named, None))
+    embedder = loading.result()
     stack.push_async_callback(embedder.close)
     runtime.has("embedder")
     runtime.lacks("engine", "opening")
@@ -128,7 +136,9 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     upstream = make_upstream(settings)
     if upstream is not None:
         stack.push_async_callback(upstream.close)
-    return _Backends(database=database, embedder=embedder, engine=engine, model=model, upstream=upstream)
+    return _Backends(
+        database=database, embedder=embedder, engine=engine, vocabularies=vocabularies, model=model, upstream=upstream
+    )
 
 
 async def _store_id(database: Database, clock: Clock) -> str:
@@ -173,16 +183,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         catalog=Catalog(db=database, clock=clock, limits=limits, projector=projector, space=_space(spec), rules=rules),
         indexing=ingestion.indexing,
         retrieval=retrieval,
-        contexts=Contexts(
-            db=database,
-            documents=retrieval,
-            sources=sources_of(remembering),
-            embedder=backends.embedder,
-            vocabularies=CarriedVocabularies(),
-            progress=projector,
-            limits=limits,
-            secret=hmac.digest(foundation.operator_key.encode(), b"mnemic: fences of contexts", "sha256"),
-        ),
+        contexts=_contexts(foundation, backends, documents=retrieval, sources=sources_of(remembering), progress=projector),
         remembering=remembering,
         caching=cached,
         proxy=Proxy(cached.cache, backends.upstream, clock),
@@ -196,6 +197,22 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         spool=foundation.folder.spool(),
     )
     return services, Workers({**ingestion.work, **remembering.work, **cache_work, "projector": projector.run}, clock)
+
+
+def _contexts(
+    foundation: Foundation, backends: _Backends, *, documents: Retrieval, sources: Sources, progress: Projector
+) -> Contexts:
+    return Contexts(
+        db=backends.database,
+        documents=documents,
+        sources=sources,
+        embedder=backends.embedder,
+        vocabularies=backends.vocabularies,
+        progress=progress,
+        limits=foundation.settings.limits.values(),
+        secret=hmac.digest(foundation.operator_key.encode(), b"mnemic: fences of contexts", "sha256"),
+        model=backends.model,
+    )
 
 
 def _space(spec: ModelSpec) -> VectorSpace:

@@ -142,7 +142,7 @@ def _is(name: str, model: str) -> bool:
 
 
 def _openai(name: str) -> _Encoding:
-    import bpe_openai  # 0.5 s and 140 MB: only for those who ask for a context
+    import bpe_openai  # 0.5 s and 140 MB: not for every tool that counts tokens
 
     return cast("_Encoding", bpe_openai.get_encoding(name))
 

@@ -49,7 +49,7 @@ class Retriever:
             _nothing() if plan.mode is Mode.KEYWORD else self._dense(caller, plan, watch, vector),
             _nothing() if plan.mode is Mode.DENSE else self._keyword(caller, plan, watch),
         ]
-        dense, keyword = await _all(wanted)
+        dense, keyword = await at_once(wanted)
         degraded = ("dense",) if dense is None and plan.mode is not Mode.KEYWORD else ()
         for what in degraded:
             DEGRADED.labels(what).inc()
@@ -109,7 +109,7 @@ class Retriever:
             )
             for collection in map(Collection.of_index, plan.indexes)
         ]
-        return await caller.deadline.wait(_all(searches), "searching the indexes")
+        return await caller.deadline.wait(at_once(searches), "searching the indexes")
 
 
 async def _nothing() -> None:
@@ -126,7 +126,8 @@ async def together() -> AsyncGenerator[asyncio.TaskGroup]:
         raise failed.exceptions[0] from failed
 
 
-async def _all(works: Sequence[Coroutine[None, None, T]]) -> Sequence[T]:
+async def at_once(works: Sequence[Coroutine[None, None, T]]) -> Sequence[T]:
+    """What each of them answers, in their order."""
     async with together() as group:
         tasks = [group.create_task(work) for work in works]
     return [task.result() for task in tasks]

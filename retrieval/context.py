@@ -12,17 +12,20 @@ from core.limits import Limits
 from core.profile import Fusion
 from core.telemetry import DEGRADED, Stopwatch, log
 from engines.port import Vector
-from inference.port import Embedder, Purpose, Vocabularies
+from inference.port import Embedder, Purpose, TextModel, Vocabularies
 from retrieval import context_errors
-from retrieval.arms import EMBED_SHARE, together
+from retrieval.arms import EMBED_SHARE, at_once, together
 from retrieval.assembling import STABLE_SHARES, Assembled, Judged, assemble
 from retrieval.budget import Budget
 from retrieval.context_types import Asked, Clash, Context, ContextRequest, Gathered, Source, Sources
+from retrieval.judging import refusal
 from retrieval.pieces import Kind, Piece, Section
 from retrieval.planning import check_request
+from retrieval.rewording import TURNS, Reworded, Rewording, reword
 from retrieval.service import Retrieval
 from retrieval.stable import changed_because
 from retrieval.types import Mode, Passage, Progress, SearchRequest
+from retrieval.uniting import united
 from retrieval.worth import by_worth
 from storage import passages
 from storage.database import Database
@@ -52,6 +55,7 @@ class Contexts:
         progress: Progress,
         limits: Limits,
         secret: bytes,
+        model: TextModel | None = None,
     ) -> None:
         self._db = db
         self._documents = documents
@@ -61,6 +65,7 @@ class Contexts:
         self._progress = progress
         self._limits = limits
         self._secret = secret
+        self._model = model
 
     async def context(self, caller: Caller, request: ContextRequest) -> Context:
         """What the caller may tell a model about the question. Raises Forbidden, Invalid, TooLarge, NotFound, TimedOut, and
@@ -78,7 +83,11 @@ class Contexts:
             # Read before anything is asked: what the answer rests on is at least as new as it says.
             indexed = self._progress.indexed(caller.tenant)
             budget = await asyncio.to_thread(self._budget, owner, request)
-            found = await self._gather(_Eyes(reader=reader, owner=owner), request, budget, watch)
+            asked = _asked(request, budget, self._limits)
+            eyes = _Eyes(reader=reader, owner=owner)
+            reworded = await self._reworded(eyes, request, asked, watch)
+            questions = (request.query, *(reworded.questions if reworded is not None else ()))
+            found = await self._gather(eyes, request, [replace(asked, query=one) for one in questions], watch)
             with watch.stage("pack"):
                 packing = asyncio.to_thread(assemble, found.stable.pieces, found.moving, budget)
                 assembled = await caller.deadline.wait(packing, "packing the context")
@@ -91,10 +100,32 @@ class Contexts:
             conflicts=_clashes(assembled),
             # Calibrated for memories (memory/recall/answerability.py); of documents nothing is known yet.
             answerable=found.answerable,
-            degraded=found.degraded,
+            degraded=(*_degraded_by(reworded), *found.degraded),
+            reworded=reworded,
             indexed_offset=indexed,
             timings_ms=watch.timings_ms,
         )
+
+    async def _reworded(self, eyes: "_Eyes", request: ContextRequest, asked: Asked, watch: Stopwatch) -> Reworded | None:
+        """What a text model makes of the question, in the light of the turns that it may refer back to; None where nobody
+        asked for it."""
+        if request.rewording is Rewording.OFF:
+            return None
+        with watch.stage("rewrite"):
+            latest = replace(asked, limits={**asked.limits, Section.RECENT: TURNS})
+            recent = await _degradable("recent", _from(self._sources.recent, eyes.owner, latest), eyes.reader, watch)
+            reworded = await reword(
+                self._model,
+                request.rewording,
+                request.query,
+                [one for one in recent.pieces if refusal(one, request.trust_min, labelled=request.labelled) is None],
+                within_s=eyes.reader.deadline.remaining_s(),
+                bytes_max=self._limits.query_bytes_max,
+            )
+        if reworded.fallback is not None:
+            log.warning("context_degraded", what="rewrite", code=reworded.fallback, request_id=eyes.reader.request_id)
+            DEGRADED.labels("rewrite").inc()
+        return reworded
 
     def _budget(self, owner: Caller, request: ContextRequest) -> Budget:
         return Budget(
@@ -109,17 +140,17 @@ class Contexts:
             stop=request.stop,
         )
 
-    async def _gather(self, eyes: "_Eyes", request: ContextRequest, budget: Budget, watch: Stopwatch) -> "_Found":
+    async def _gather(self, eyes: "_Eyes", request: ContextRequest, asked: Sequence[Asked], watch: Stopwatch) -> "_Found":
+        """`asked` is the question, and what else is searched for; turns and summary do not depend on it."""
         wants = {section for section in Section if request.quotas.quota(section).tokens_max != 0}
-        asked = _asked(request, budget, self._limits)
         named = ("documents", "memories", "recent", "stable")
         async with together() as group:
-            embedding = group.create_task(self._embed(eyes.reader, request.query, watch))
+            embedding = group.create_task(self._embed(eyes.reader, [one.query for one in asked], watch))
             works: Sequence[Coroutine[None, None, Gathered]] = (
-                self._passages(eyes.reader, request, embedding, asked) if Section.DOCUMENTS in wants else _nothing(),
+                self._passages(eyes.reader, request, asked, embedding) if Section.DOCUMENTS in wants else _nothing(),
                 self._remembered(eyes.owner, asked, embedding) if Section.MEMORIES in wants else _nothing(),
-                _from(self._sources.recent if Section.RECENT in wants else None, eyes.owner, asked),
-                _from(self._sources.stable, eyes.owner, asked),
+                _from(self._sources.recent if Section.RECENT in wants else None, eyes.owner, asked[0]),
+                _from(self._sources.stable, eyes.owner, asked[0]),
             )
             tasks = [
                 group.create_task(_degradable(name, work, eyes.reader, watch)) for name, work in zip(named, works, strict=True)
@@ -135,34 +166,37 @@ class Contexts:
             answerable=None if documents.pieces or told else memories.answerable,
         )
 
-    async def _embed(self, caller: Caller, query: str, watch: Stopwatch) -> Vector | None:
-        """The query's vector, once for all; None where the model is down or late, and words have to do."""
+    async def _embed(self, caller: Caller, queries: Sequence[str], watch: Stopwatch) -> Sequence[Vector] | None:
+        """The queries' vectors, once for all; None where the model is down or late, and words have to do."""
         try:
             with watch.stage("embed"):
                 async with asyncio.timeout(caller.deadline.remaining_s() * EMBED_SHARE):
-                    return (await self._embedder.embed([query], Purpose.QUERY))[0]
+                    return list(await self._embedder.embed(queries, Purpose.QUERY))
         except (Unavailable, TimedOut, TimeoutError) as fault:
             code = fault.code if isinstance(fault, Unavailable | TimedOut) else "deadline.embedding"
             log.warning("context_degraded", what="dense", code=code, request_id=caller.request_id)
             DEGRADED.labels("dense").inc()
             return None
 
-    async def _remembered(self, owner: Caller, asked: Asked, embedding: asyncio.Task[Vector | None]) -> Gathered:
-        return await _from(self._sources.memories, owner, replace(asked, vector=await asyncio.shield(embedding)))
+    async def _remembered(self, owner: Caller, asked: Sequence[Asked], embedding: "_Embedding") -> Gathered:
+        found = await at_once([_from(self._sources.memories, owner, one) for one in await _embedded(asked, embedding)])
+        return united(found, asked[0].limit(Section.MEMORIES))
 
     async def _passages(
-        self, caller: Caller, request: ContextRequest, embedding: asyncio.Task[Vector | None], asked: Asked
+        self, caller: Caller, request: ContextRequest, asked: Sequence[Asked], embedding: "_Embedding"
     ) -> Gathered:
-        vector = await asyncio.shield(embedding)
-        mode = Mode.KEYWORD if vector is None else Mode.HYBRID
+        found = await at_once([self._searched(caller, request, one) for one in await _embedded(asked, embedding)])
+        return united(found, asked[0].limit(Section.DOCUMENTS))
+
+    async def _searched(self, caller: Caller, request: ContextRequest, asked: Asked) -> Gathered:
         search = SearchRequest(
-            query=request.query,
+            query=asked.query,
             indexes=request.indexes,
             k=asked.limit(Section.DOCUMENTS),
-            mode=mode,
+            mode=Mode.KEYWORD if asked.vector is None else Mode.HYBRID,
             fusion_otherwise=Fusion(),
         )
-        found = await self._documents.search(caller, search, vector=vector)
+        found = await self._documents.search(caller, search, vector=asked.vector)
         known = await self._known(caller, found.results, request)
         # What a document said before it was replaced is not searchable any more: an answer as of then may lack it.
         history = ("documents_history",) if request.as_known_at is not None and len(known) < len(found.results) else ()
@@ -195,6 +229,18 @@ class _Found:
     moving: tuple[Piece, ...]
     degraded: tuple[str, ...]
     answerable: float | None
+
+
+_Embedding = asyncio.Task[Sequence[Vector] | None]
+
+
+async def _embedded(asked: Sequence[Asked], embedding: _Embedding) -> Sequence[Asked]:
+    vectors = await asyncio.shield(embedding)
+    return asked if vectors is None else [replace(one, vector=own) for one, own in zip(asked, vectors, strict=True)]
+
+
+def _degraded_by(reworded: Reworded | None) -> tuple[str, ...]:
+    return () if reworded is None or reworded.fallback is None else ("rewrite",)
 
 
 async def _nothing() -> Gathered:

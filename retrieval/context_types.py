@@ -12,6 +12,7 @@ from engines.port import Vector
 from retrieval.assembling import Assembled
 from retrieval.pieces import Piece, Quotas, Section
 from retrieval.rendering import Form
+from retrieval.rewording import Reworded, Rewording
 
 TOKENS_DEFAULT = 3_000
 TOKENS_MAX = 1_000_000
@@ -22,7 +23,7 @@ TRUST_MIN_DEFAULT = 2
 class ContextRequest:
     """One question. `user` None is the caller's own subject. `as_of` is the moment that it is asked of, `as_known_at` shows
     what had been written down by then. `etag` is that of the stable prefix before. `labelled` takes in what a scanner has
-    warned of, `stop` false keeps what says little to the question."""
+    warned of, `stop` false keeps what says little to the question; `rewording` lets a text model say it anew."""
 
     query: str
     session: SessionId | None = None
@@ -39,6 +40,7 @@ class ContextRequest:
     trust_min: int = TRUST_MIN_DEFAULT
     labelled: bool = False
     stop: bool = True
+    rewording: Rewording = Rewording.OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,8 @@ class Clash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The answer. `exact` says whether `vocabulary` counts as the model's own tokenizer does."""
+    """The answer. `exact` says whether `vocabulary` counts as the model's own tokenizer does; `reworded` is None where nobody
+    asked for it."""
 
     form: Form
     assembled: Assembled
@@ -107,5 +110,6 @@ class Context:
     conflicts: Sequence[Clash]
     answerable: float | None
     degraded: tuple[str, ...]
+    reworded: Reworded | None
     indexed_offset: int
     timings_ms: Mapping[str, float]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from retrieval import stopping
 from retrieval.budget import Budget
-from retrieval.pieces import TRUST_QUARANTINED, Section
+from retrieval.pieces import TRUST_QUARANTINED, Piece, Section
 from retrieval.rendering import Marked
 
 # Labels by which scanners say that a text is made to be obeyed.
@@ -27,12 +27,15 @@ def noise(marked: Sequence[Marked]) -> dict[str, str]:
     return reasons
 
 
-def _refusal(one: Marked, budget: Budget) -> str | None:
-    piece = one.piece
-    if piece.trust < budget.trust_min or (piece.trust == TRUST_QUARANTINED and not budget.labelled):
+def refusal(piece: Piece, trust_min: int, *, labelled: bool) -> str | None:
+    """Whom it comes from, what it is labelled, what replaced it; None where nothing is against it."""
+    if piece.trust < trust_min or (piece.trust == TRUST_QUARANTINED and not labelled):
         return "trust"
-    if not budget.labelled and LABELS_KEPT_OUT.intersection(piece.labels):
+    if not labelled and LABELS_KEPT_OUT.intersection(piece.labels):
         return "label"
-    if piece.superseded_by is not None:
-        return f"superseded_by:{piece.superseded_by}"
-    return "empty" if not one.text else None
+    return None if piece.superseded_by is None else f"superseded_by:{piece.superseded_by}"
+
+
+def _refusal(one: Marked, budget: Budget) -> str | None:
+    against = refusal(one.piece, budget.trust_min, labelled=budget.labelled)
+    return against or (None if one.text else "empty")

@@ -16,6 +16,7 @@ from retrieval.assembling import Judged
 from retrieval.context_types import TOKENS_DEFAULT, TOKENS_MAX, TRUST_MIN_DEFAULT, Clash, Context, ContextRequest
 from retrieval.pieces import TRUST_FULL, Kind, Quota, Quotas, Section
 from retrieval.rendering import EARLIER, Form
+from retrieval.rewording import Reworded, Rewording
 from retrieval.stable import TAG_CHARACTERS_MAX
 
 Tokens = Annotated[int, Field(ge=0, le=TOKENS_MAX)]
@@ -35,7 +36,7 @@ class SectionIn(Wire):
 class ContextIn(Wire):
     """One question and its budget. `shape` is whose messages `format: messages` are; `stable_etag` the etag of the answer
     before, for `changed_because`; `labelled` takes in what a scanner has warned of; `adaptive` false keeps what
-    says little to the question."""
+    says little to the question; `rewrite` lets the text model say the question anew, or in simpler ones."""
 
     query: str
     session_id: Name | None = None
@@ -53,6 +54,7 @@ class ContextIn(Wire):
     trust_min: Annotated[int, Field(ge=0, le=TRUST_FULL)] = TRUST_MIN_DEFAULT
     labelled: bool = False
     adaptive: bool = True
+    rewrite: Literal["off", "rewrite", "decompose"] = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,29 @@ class ConflictOut(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CostOut(Wire):
+    """What a text model took, as it said, or as estimated where it said nothing."""
+
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewritingOut(Wire):
+    """The `questions` of the text model, searched for beside the one that was asked. None with a `fallback`, which says why:
+    `no_text_model`, `out_of_bounds`, or a fault's code. `cost` null: nothing was asked, or the endpoint did not say."""
+
+    mode: Literal["rewrite", "decompose"]
+    questions: tuple[str, ...]
+    cost: CostOut | None
+    fallback: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOut(Wire):
     """The context: `text`, or `messages` with Anthropic's `system` beside them. `answerable` is calibrated for
-    memories alone: null where documents are among the candidates."""
+    memories alone: null where documents are among the candidates. `rewriting` is null where nobody asked for it."""
 
     text: str | None
     system: str | None
@@ -139,6 +161,7 @@ class ContextOut(Wire):
     answerable: float | None
     conflicts: tuple[ConflictOut, ...]
     degraded: tuple[str, ...]
+    rewriting: RewritingOut | None
     indexed_offset: int
     timings_ms: Mapping[str, float]
     request_id: str
@@ -162,6 +185,7 @@ def context_request(body: ContextIn) -> ContextRequest:
         trust_min=body.trust_min,
         labelled=body.labelled,
         stop=body.adaptive,
+        rewording=Rewording(body.rewrite),
     )
 
 
@@ -183,6 +207,7 @@ def context_out(found: Context, request_id: str) -> ContextOut:
         answerable=found.answerable,
         conflicts=tuple(_conflict(one) for one in found.conflicts),
         degraded=found.degraded,
+        rewriting=None if found.reworded is None else _rewriting(found.reworded),
         indexed_offset=found.indexed_offset,
         timings_ms=found.timings_ms,
         request_id=request_id,
@@ -242,6 +267,16 @@ def _candidate(one: Judged) -> CandidateOut:
         included=one.included,
         reason=one.reason,
         would_fit_at=one.would_fit_at,
+    )
+
+
+def _rewriting(made: Reworded) -> RewritingOut:
+    cost = made.cost
+    return RewritingOut(
+        mode="rewrite" if made.how is Rewording.REWRITE else "decompose",
+        questions=made.questions,
+        cost=None if cost is None else CostOut(tokens_in=cost.tokens_in, tokens_out=cost.tokens_out, usd=cost.usd),
+        fallback=made.fallback,
     )
 
 

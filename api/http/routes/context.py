@@ -66,6 +66,7 @@ _ANSWER: Mapping[str, object] = {
     "answerable": None,
     "conflicts": [],
     "degraded": [],
+    "rewriting": None,
     "indexed_offset": 17,
     "timings_ms": {"total": 14.2},
     "request_id": "req_01",
