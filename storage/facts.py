@@ -92,6 +92,12 @@ async def same(tx: Transaction, scope: FactScope, triple: str) -> tuple[FactReco
     return await _all(tx, statement.order_by(facts.c.id))
 
 
+async def superseded(tx: Transaction, scope: FactScope, prefix: str, *, by: int) -> tuple[FactRecord, ...]:
+    """The facts of one entity's attribute that this row ended."""
+    statement = select(facts).where(*_within(tx, scope), starts_with(facts.c.triple, prefix), facts.c.superseded_by == by)
+    return await _all(tx, statement.order_by(facts.c.id))
+
+
 async def latest_active(tx: Transaction, scope: FactScope, prefix: str, *, limit: int) -> tuple[FactRecord, ...]:
     """The last recorded active facts of one entity's attribute."""
     statement = select(facts).where(*_within(tx, scope), starts_with(facts.c.triple, prefix), facts.c.status == "active")

@@ -133,15 +133,15 @@ def in_slot(fact: Known, new: Statement | Known) -> bool:
     return fact.cardinality is Cardinality.ONE or fold(fact.value) == fold(new.value)
 
 
-def rearranged(facts: Sequence[Known]) -> tuple[Revision, ...]:
+def rearranged(facts: Sequence[Known], *, outside: bool = False) -> tuple[Revision, ...]:
     """What must change among the facts of one slot so that all stand as their dates and trust say: after one of them was
-    rejected, restored or withdrawn.
+    rejected, restored or withdrawn. `outside`: what was ended by a fact that is not among them stays ended.
     """
     timed = [fact for fact in facts if fact.status in _IN_TIME and not fact.withdrawn]
     if not timed:
         return ()
     exclusive = timed[0].cardinality is Cardinality.ONE
-    places = arrange([_entry(fact) for fact in timed], exclusive=exclusive)
+    places = arrange(_entries(timed, facts if outside else None), exclusive=exclusive)
     return tuple(revision for fact in timed if (revision := _revision(fact, places[fact.id])))
 
 
@@ -150,7 +150,9 @@ def _proved(outcome: Outcome, new: Statement, fact: Known, known: Sequence[Known
     proof = _proof(new, fact)
     proven = replace(fact, trust=proof.trust, valid_from=proof.valid_from, seen_at=proof.seen_at)
     slot = [proven if other.id == fact.id else other for other in known if in_slot(other, fact)]
-    return Verdict(outcome=outcome, proof=proof, revisions=rearranged(slot) if proof.counts else (), related=(fact.id,))
+    return Verdict(
+        outcome=outcome, proof=proof, revisions=rearranged(slot, outside=True) if proof.counts else (), related=(fact.id,)
+    )
 
 
 def _repeated(new: Statement, slot: Sequence[Known]) -> Known | None:
@@ -249,7 +251,7 @@ def _placed(new: Statement, slot: Sequence[Known]) -> Verdict:
         start=new.valid_from,
         seen=new.valid_from,
     )
-    places = arrange([*map(_entry, timed), mine], exclusive=new.cardinality is Cardinality.ONE)
+    places = arrange([*_entries(timed, slot), mine], exclusive=new.cardinality is Cardinality.ONE)
     revisions = tuple(revision for fact in timed if (revision := _revision(fact, places[fact.id])))
     if new.withdraws:
         revisions = tuple(_void(revision) if revision.superseded_by == NEW else revision for revision in revisions)
@@ -279,7 +281,13 @@ def _void(revision: Revision) -> Revision:
     return replace(revision, withdrawn=True)
 
 
-def _entry(fact: Known) -> Entry:
+def _entries(timed: Iterable[Known], slot: Iterable[Known] | None) -> list[Entry]:
+    """What ended one of them and is not of the slot, where that is given, keeps it ended."""
+    of_slot = None if slot is None else {None, *(fact.id for fact in slot)}
+    return [_entry(fact, outside=of_slot is not None and fact.superseded_by not in of_slot) for fact in timed]
+
+
+def _entry(fact: Known, *, outside: bool) -> Entry:
     return Entry(
         id=fact.id,
         order=fact.id,
@@ -288,6 +296,8 @@ def _entry(fact: Known) -> Entry:
         trust=fact.trust,
         start=fact.valid_from,
         seen=fact.seen_at,
+        until=fact.valid_to if outside else None,
+        until_by=fact.superseded_by if outside else None,
     )
 
 

@@ -35,7 +35,7 @@ Vectors = Mapping[bytes, NDArray[np.float32]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A statement about to be judged, with its sources (of its trust and date). `said` is the sentence that it was read from;
-    `proves` False: a repetition by this voice is no evidence.
+    `proves` False: a repetition by this voice is no evidence. `replaces` is the row whose value it is put in the place of.
     """
 
     statement: Statement
@@ -50,6 +50,7 @@ class Entry:
     said: str | None = None
     proves: bool = True
     on_conflict: OnConflict = OnConflict.AUTO
+    replaces: int | None = None
 
 
 async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:
@@ -59,7 +60,7 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     new = entry.statement
     buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, holds=new.polarity))
     known = await _known(tx, entry.scope, new)
-    similarity = await _similarity(tx, index, new, known=known, embedded=embedded)
+    similarity = {} if entry.replaces else await _similarity(tx, index, new, known=known, embedded=embedded)
     verdict = judge(new, [as_known(fact) for fact in known], buried=bool(buried), similarity=similarity)
     if entry.on_conflict is OnConflict.REJECT and (verdict.outcome in {Outcome.SUPERSEDED, Outcome.CHALLENGED}):
         raise errors.fact_conflicts(new.text, verdict.related)
@@ -67,10 +68,10 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     if verdict.outcome is Outcome.REFUSED:
         return Written(outcome=verdict.outcome, fact=None)
     if verdict.proof is not None:
-        return await _prove(tx, index, entry, (verdict, held))
+        return await _replaced(tx, index, entry, await _prove(tx, index, entry, (verdict, held)))
     made = await _add(tx, index, entry, verdict=verdict, embedded=embedded)
     await _revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
-    return Written(outcome=verdict.outcome, fact=made, related=verdict.related)
+    return await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
 
 
 async def lose(tx: Transaction, index: IndexRecord | None, lost: Iterable[tuple[int, SourceRecord]], change: Change) -> None:
@@ -102,10 +103,24 @@ async def settle(tx: Transaction, index: IndexRecord | None, fact: FactRecord, c
         return
     slot = {one.row_id: one for one in await _slot(tx, fact)}
     mine = slot.get(fact.row_id)
-    if mine is None or mine.status == Status.REJECTED:
-        for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id]:
-            slot[one.row_id] = await changed(tx, one, change, withdrawn=False)
-    revisions = rearranged([as_known(one) for one in slot.values()])
+    if mine is not None and mine.status != Status.REJECTED:
+        await _arrange(tx, index, slot, gone=None, change=change)
+        return
+    for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id]:
+        slot[one.row_id] = await changed(tx, one, change, withdrawn=False)
+    await _arrange(tx, index, slot, gone=fact.row_id, change=change)
+    prefix = triple_of(fact.entity, fact.attribute, "")
+    for one in await facts.superseded(tx, fact.scope, prefix, by=fact.row_id):  # other values, where there may be many
+        await _arrange(tx, index, {each.row_id: each for each in await _slot(tx, one)}, gone=fact.row_id, change=change)
+
+
+async def _arrange(
+    tx: Transaction, index: IndexRecord, slot: Mapping[int, FactRecord], *, gone: int | None, change: Change
+) -> None:
+    """Places the facts of a slot by what they say; `gone` ends none of them any more."""
+    known = [as_known(one) for one in slot.values()]
+    held = [replace(one, superseded_by=None) if one.superseded_by == gone else one for one in known]
+    revisions = rearranged(held, outside=True)
     await _revise(tx, index, slot, (revisions, None), change=change)
 
 
@@ -208,6 +223,18 @@ async def _prove(
     await _revise(tx, index, {**held, fact.row_id: proven}, (verdict.revisions, None), change=change)
     now = await facts.find(tx, fact.scope.owner, fact.row_id)
     return Written(outcome=verdict.outcome, fact=now, related=verdict.related)
+
+
+async def _replaced(tx: Transaction, index: IndexRecord, entry: Entry, written: Written) -> Written:
+    """Ends the one of many values that another was put in the place of. Where there is one at a time, the gate has done it."""
+    old = None if entry.replaces is None else await facts.find(tx, entry.scope.owner, entry.replaces)
+    new = written.fact
+    if old is None or new is None or old.cardinality != Cardinality.MANY or new.row_id == old.row_id:
+        return written
+    change = Change(op="write", actor=entry.actor, at=entry.at)
+    ended = {"status": Status.SUPERSEDED, "valid_to": entry.statement.valid_from, "superseded_by": new.row_id}
+    await show(tx, index, await changed(tx, old, change, **ended))
+    return Written(outcome=Outcome.SUPERSEDED, fact=new, related=(old.row_id,))
 
 
 async def _weighed(

@@ -72,7 +72,7 @@ class Facts:
             metadata=metadata,
             on_conflict=request.on_conflict,
         )
-        return await self._enter(caller, [entry])
+        return await self._enter(caller, entry)
 
     async def get(self, caller: Caller, fact: FactId) -> Fact:
         caller.require(Grant.READ)
@@ -162,16 +162,16 @@ class Facts:
         if fold(value) == fold(old.value):
             raise errors.invalid_fact("/value", f"is the value that the fact has: {old.value!r}")
         new = _revalued(old, value.strip(), at)
-        entries = [new]
-        if old.cardinality == Cardinality.MANY:
-            entries.append(replace(new, value=old.value, text=f"It is over: {old.text}", polarity=False))
-        return await self._enter(caller, [self._replacing(caller, old, one, now) for one in entries], old=old)
-
-    def _replacing(self, caller: Caller, old: FactRecord, new: Statement, now: datetime) -> Entry:
-        sources = _sources((), new, now)
-        return Entry(
-            statement=new, scope=old.scope, sources=sources, actor=caller.subject, at=now, pinned=old.pinned and new.polarity
+        entry = Entry(
+            statement=new,
+            scope=old.scope,
+            sources=_sources((), new, now),
+            actor=caller.subject,
+            at=now,
+            pinned=old.pinned,
+            replaces=old.row_id,
         )
+        return await self._enter(caller, entry, old=old)
 
     async def reject(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> FactAt:
         """It was never so: out of every answer, and kept from being learned again. What it had ended stands again."""
@@ -215,10 +215,9 @@ class Facts:
         self._progress.wake()
         return answers[0]
 
-    async def _enter(self, caller: Caller, entries: Sequence[Entry], *, old: FactRecord | None = None) -> WrittenAt:
-        """Writes the entries in one transaction and answers for the first; the others only if that was not refused. `old` is
-        what it replaces, which must still be as it was."""
-        embedded = await self._embed(caller, [entry.statement.text for entry in entries])
+    async def _enter(self, caller: Caller, entry: Entry, *, old: FactRecord | None = None) -> WrittenAt:
+        """`old` is what it replaces, which must still be as it was."""
+        embedded = await self._embed(caller, [entry.statement.text])
         answers: list[WrittenAt] = []
         async with self._db.write(caller.tenant) as tx:
             await facts.lock_owner(tx, caller.subject)
@@ -226,10 +225,7 @@ class Facts:
                 now = await facts.find(tx, caller.subject, old.row_id)
                 if now is None or now.revision != old.revision:
                     raise errors.fact_moved(old.id)
-            index = await self._index(tx)
-            written = await enter(tx, index, entries[0], embedded)
-            for entry in entries[1:] if written.fact is not None else ():
-                await enter(tx, index, entry, embedded)
+            written = await enter(tx, await self._index(tx), entry, embedded)
             if old is not None and written.outcome is Outcome.ADDED:
                 written = replace(written, outcome=Outcome.SUPERSEDED, related=(old.row_id,))
 

@@ -6,10 +6,11 @@ A slot is one attribute of one entity; of an attribute with many values, one val
 - a negative statement ends the same value's positive one, and no other;
 - who is trusted less than what holds does not end it, but is `challenged`;
 - of two at the same moment the one recorded later wins; an undated one is before all dated ones.
-A statement repeated later (`seen_at`) holds until something after its last repetition ends it.
+A statement repeated later (`seen_at`) holds until something after its last repetition ends it. What ended it may also be no
+statement of the slot: another value in its place, where there are many, or one that is kept no more (`until`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,7 +20,7 @@ UNDATED = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A statement in its slot. `order` grows with the time of recording; `value` is folded."""
+    """A statement in its slot. `order` grows as they are recorded; `value` is folded; `until_by` ended it from outside."""
 
     id: int
     order: int
@@ -28,6 +29,8 @@ class Entry:
     trust: int
     start: datetime | None
     seen: datetime | None
+    until: datetime | None = None
+    until_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ class _Event:
     entry: Entry
 
 
-def arrange(entries: Iterable[Entry], *, exclusive: bool) -> Mapping[int, Place]:
+def arrange(entries: Sequence[Entry], *, exclusive: bool) -> Mapping[int, Place]:
     """The place of each entry of one slot. `exclusive`: one value at a time."""
     events = _accepted(_events(entries), exclusive=exclusive)
     places: dict[int, Place] = {entry.id: Place(challenged=True) for entry in entries}
@@ -54,10 +57,18 @@ def arrange(entries: Iterable[Entry], *, exclusive: bool) -> Mapping[int, Place]
         after = (later for later in islice(events, last + 1, None) if _ends(later.entry, event.entry, exclusive=exclusive))
         end = next(after, None)
         places[event.entry.id] = Place(end=end.at, ended_by=end.entry.id) if end else Place()
-    return places
+    return {entry.id: _within(entry, places[entry.id]) for entry in entries}
 
 
-def _events(entries: Iterable[Entry]) -> Sequence[_Event]:
+def _within(entry: Entry, place: Place) -> Place:
+    """The place, no longer than until the end that came from outside."""
+    until = entry.until
+    if until is None or until < (entry.seen or entry.start or UNDATED) or (place.end is not None and place.end <= until):
+        return place
+    return Place(end=until, ended_by=entry.until_by)
+
+
+def _events(entries: Sequence[Entry]) -> Sequence[_Event]:
     moments = {(entry, at) for entry in entries for at in (entry.start or UNDATED, entry.seen or entry.start or UNDATED)}
     return sorted((_Event(at, entry.order, entry) for entry, at in moments), key=_when)
 
@@ -71,6 +82,7 @@ def _accepted(events: Sequence[_Event], *, exclusive: bool) -> list[_Event]:
     accepted: list[_Event] = []
     holding: list[_Event] = []  # of the accepted so far, those that nothing after them has ended
     for event in events:
+        holding = [held for held in holding if held.entry.until is None or event.at < held.entry.until]
         ended = [held for held in holding if _ends(event.entry, held.entry, exclusive=exclusive, other=True)]
         if all(held.entry.trust <= event.entry.trust for held in ended):
             accepted.append(event)

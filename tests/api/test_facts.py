@@ -122,10 +122,37 @@ def test_a_value_is_superseded_by_hand_once(operator: httpx.Client, user: str) -
 
 def test_one_of_many_is_superseded_by_hand(operator: httpx.Client, user: str) -> None:
     tea = write(operator, user, entity="Ann", attribute="likes", value="tea", valid_from=DAY_1)
+    write(operator, user, entity="Ann", attribute="likes", value="rain", valid_from=DAY_1)
     path = f"/v1/memories/{tea['id']}:supersede"
-    assert made(operator.post(path, json={"user_id": user, "value": "cocoa"}))["outcome"] == "superseded"
-    assert got(operator, user, tea["id"])["status"] == "superseded"
-    assert "cocoa" in values(operator, user, status="active")
+    cocoa = made(operator.post(path, json={"user_id": user, "value": "cocoa", "valid_from": DAY_5}))
+    assert (cocoa["outcome"], cocoa["related"]) == ("superseded", [tea["id"]])
+    old = got(operator, user, tea["id"])
+    assert (old["status"], old["valid_to"], old["superseded_by"]) == ("superseded", DAY_5, cocoa["id"])
+    assert values(operator, user) == ["tea", "rain", "cocoa"], "no denial is written for it"
+    assert held(operator, user) == ["rain", "cocoa"]
+
+
+def test_one_of_many_that_was_superseded_stays_ended_when_it_is_said_again_later(operator: httpx.Client, user: str) -> None:
+    tea = write(operator, user, entity="Ann", attribute="likes", value="tea", valid_from=DAY_1)
+    made(operator.post(f"/v1/memories/{tea['id']}:supersede", json={"user_id": user, "value": "cocoa", "valid_from": DAY_5}))
+    again = write(operator, user, entity="Ann", attribute="likes", value="tea", valid_from=DAY_9)
+    assert again["outcome"] == "added"
+    assert got(operator, user, tea["id"])["valid_to"] == DAY_5
+    assert got(operator, user, again["id"])["valid_to"] is None
+
+
+def test_one_of_many_holds_again_when_what_superseded_it_goes(operator: httpx.Client, user: str) -> None:
+    tea = write(operator, user, entity="Ann", attribute="likes", value="tea", valid_from=DAY_1)
+    path = f"/v1/memories/{tea['id']}:supersede"
+    cocoa = made(operator.post(path, json={"user_id": user, "value": "cocoa"}))["id"]
+    made(operator.delete(f"/v1/memories/{cocoa}", params={"user_id": user}))
+    assert (got(operator, user, tea["id"])["status"], got(operator, user, tea["id"])["valid_to"]) == ("active", None)
+
+
+def test_a_value_that_says_more_is_no_repetition_of_what_it_supersedes(operator: httpx.Client, user: str) -> None:
+    tea = write(operator, user, entity="Ann", attribute="likes", value="tea", valid_from=DAY_1)
+    made(operator.post(f"/v1/memories/{tea['id']}:supersede", json={"user_id": user, "value": "tea with milk"}))
+    assert held(operator, user) == ["tea with milk"]
 
 
 def test_what_messages_state_is_learned_with_its_source(operator: httpx.Client, user: str, session: str) -> None:

@@ -1,5 +1,7 @@
 """The gate's verdicts, one scenario each, in the words of MEMORY.md."""
 
+from dataclasses import replace
+
 from memory.facts.conflicts import Outcome, judge, rearranged
 from memory.facts.statements import Status, comparable, fold
 from tests.support.notebook import Notebook, day, home
@@ -160,6 +162,16 @@ def test_when_what_ended_a_fact_is_rejected_the_fact_holds_again() -> None:
     book.write(home("Oslo", 0), home("Bergen", 10))
     (revision,) = rearranged([book.facts[1]])
     assert (revision.id, revision.status, revision.valid_to) == (1, Status.ACTIVE, None)
+
+
+def test_what_was_ended_from_outside_its_slot_stays_ended_until_then_and_later_words_begin_anew() -> None:
+    book = Notebook()
+    book.write(home("tea", 0, many=True))
+    book.facts[1] = replace(book.facts[1], status=Status.SUPERSEDED, valid_to=day(5), superseded_by=99)
+    assert book.write(home("tea", 3, many=True)) is Outcome.NOOP
+    assert book.write(home("tea", 9, many=True)) is Outcome.ADDED
+    assert (book.facts[1].valid_to, book.facts[2].valid_to) == (day(5), None)
+    assert rearranged(list(book.facts.values()), outside=True) == ()
 
 
 def test_spelling_and_articles_make_no_other_value() -> None:
