@@ -17,6 +17,8 @@ from memory.facts.learning import FactDependent, FactLearner
 from memory.facts.service import Facts
 from memory.forgetting.erasure import Erasing, Substrate
 from memory.forgetting.service import Forgetting
+from memory.moving.exporting import Exporting
+from memory.moving.importing import Importing
 from memory.recall.service import Recall
 from memory.recall.weights import Weights
 from memory.sessions.removal import Removal
@@ -68,21 +70,24 @@ def make_remembering(means: Means) -> Remembering:
         clock=clock,
     )
     erasing = Erasing(db=db, engine=means.engine, progress=progress, clock=clock, substrates=means.substrates)
+    memory = Memory(
+        db=db,
+        embedder=embedder,
+        counter=counter,
+        progress=progress,
+        limits=means.limits,
+        clock=clock,
+        learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
+    )
     return Remembering(
-        memory=Memory(
-            db=db,
-            embedder=embedder,
-            counter=counter,
-            progress=progress,
-            limits=means.limits,
-            clock=clock,
-            learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
-        ),
+        memory=memory,
         recall=recall,
         facts=Facts(db=db, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
         removal=Removal(db=db, embedder=embedder, counter=counter, progress=progress, clock=clock, dependents=dependents),
         compression=compression,
         forgetting=Forgetting(db=db, recall=recall, progress=progress, clock=clock, limits=means.limits, dependents=dependents),
         erasing=erasing,
+        exporting=Exporting(db=db, clock=clock),
+        importing=Importing(db=db, memory=memory, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
         work={"compressor": compressor.run, "erasing": erasing.run, "consolidation": Consolidation(db=db, clock=clock).run},
     )

@@ -24,6 +24,8 @@ from memory.compression.service import Compression
 from memory.facts.service import Facts
 from memory.forgetting.erasure import Erasing
 from memory.forgetting.service import Forgetting
+from memory.moving.exporting import Exporting
+from memory.moving.importing import Importing as MemoryImporting
 from memory.recall.service import Recall
 from memory.sessions.removal import Removal
 from memory.sessions.service import Memory
@@ -45,6 +47,8 @@ class Remembering:
     compression: Compression
     forgetting: Forgetting
     erasing: Erasing
+    exporting: Exporting
+    importing: MemoryImporting
     work: Mapping[str, Callable[[], Awaitable[None]]]
 
 

@@ -172,6 +172,7 @@ class LimitSettings(_Group):
     indexes_per_search_max: int = Field(default=_DEFAULTS.indexes_per_search_max, gt=0, description="indexes of one search")
     message_bytes_max: int = Field(default=_DEFAULTS.message_bytes_max, gt=0, description="content of one message, bytes")
     messages_per_call_max: int = Field(default=_DEFAULTS.messages_per_call_max, gt=0, description="messages appended at once")
+    import_bytes_max: int = Field(default=_DEFAULTS.import_bytes_max, gt=0, description="body of one import, bytes")
     streams_max: int = Field(default=_DEFAULTS.streams_max, gt=0, description="streams that are open at once")
     streams_per_key_max: int = Field(default=_DEFAULTS.streams_per_key_max, gt=0, description="streams that one key has open")
 

@@ -44,5 +44,6 @@ class Limits:
     indexes_per_search_max: int = 32
     message_bytes_max: int = 256 * KIB
     messages_per_call_max: int = 256
+    import_bytes_max: int = 32 * MIB
     streams_max: int = 256
     streams_per_key_max: int = 32

@@ -167,6 +167,14 @@ def erasure_incomplete(erasure: str, left: Mapping[str, int]) -> Unavailable:
     return Unavailable("memory.erasure_incomplete", f"erasure {erasure} still finds {told}; it goes on by itself")
 
 
+def erased_meanwhile() -> Conflict:
+    return Conflict(
+        "memory.erased_meanwhile",
+        "this user was erased while the import ran. What had come in by then is erased too, and nothing was written since; "
+        "send it again if it is to be a new beginning.",
+    )
+
+
 def no_such_memory(memory: str) -> NotFound:
     return NotFound(
         "memory.no_such_memory",

@@ -28,6 +28,17 @@ class SessionRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What else is known of a message that was in a memory before: how it was flagged there, the time that was inferred for it,
+    the id that it had there, under which it may have been forgotten, and whether what it teaches comes along (`learned`)."""
+
+    flags: tuple[str, ...] = ()
+    inferred_at: datetime | None = None
+    formerly: str | None = None
+    learned: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """A message as a client sends it. `occurred_at` is when it was said, where the client knows."""
 
@@ -38,6 +49,7 @@ class Said:
     occurred_at: datetime | None = None
     source: str | None = None
     metadata: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
+    restored: Restored | None = None
 
 
 class Wait(StrEnum):
@@ -103,7 +115,7 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A message as a learner sees it, before it has a row."""
+    """A message as a learner sees it, before it has a row. `learned`: what it teaches is known already."""
 
     seq: int
     role: Role
@@ -112,6 +124,7 @@ class Heard:
     occurred_at: datetime | None
     recorded_at: datetime
     trust: int
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,18 @@ async def named(tx: Transaction, owner: Principal, aliases: Sequence[str]) -> Ma
     return {row.alias: row.name for row in await tx.execute(statement)}
 
 
+async def page(tx: Transaction, owner: Principal, *, after: str, limit: int) -> tuple[tuple[str, str], ...]:
+    """The next aliases behind `after` in code point order, each with its entity's name."""
+    statement = (
+        select(entity_aliases.c.alias, entities.c.name)
+        .join(entities, (entities.c.id == entity_aliases.c.entity_id) & (entities.c.tenant == entity_aliases.c.tenant))
+        .where(entity_aliases.c.tenant == tx.tenant, entity_aliases.c.owner == owner, entity_aliases.c.alias > after)
+        .order_by(entity_aliases.c.alias)
+        .limit(limit)
+    )
+    return tuple((row.alias, row.name) for row in await tx.execute(statement))
+
+
 async def call(tx: Transaction, owner: Principal, *, name: str, folded: str, alias: str, kind: str, at: datetime) -> None:
     """From now on the owner's entity `name` (`folded`) is also called `alias`, folded; an alias of another stays that one's."""
     entity = await _entity(tx, owner, folded)

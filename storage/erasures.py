@@ -102,6 +102,12 @@ async def find(tx: Transaction, erasure_id: str) -> ErasureRecord | None:
     return None if row is None else _record(row)
 
 
+async def count_of(tx: Transaction, owner: Principal) -> int:
+    """How many were begun of this owner, ever."""
+    mine = (erasures.c.tenant == tx.tenant, erasures.c.owner == owner)
+    return (await tx.execute(select(func.count()).select_from(erasures).where(*mine))).scalar_one()
+
+
 async def lock(tx: Transaction, erasure_id: str) -> ErasureRecord | None:
     """As `find`, locked until the commit: one process works at an erasure at a time."""
     statement = select(erasures).where(erasures.c.tenant == tx.tenant, erasures.c.id == erasure_id)

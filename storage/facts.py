@@ -210,6 +210,29 @@ async def of_session(tx: Transaction, session_id: int) -> tuple[FactRecord, ...]
     return await _all(tx, select(facts).where(facts.c.tenant == tx.tenant, facts.c.session_id == session_id))
 
 
+async def replaced(tx: Transaction, row_ids: Sequence[int]) -> tuple[tuple[FactRecord, FactRecord], ...]:
+    """Each of many values in whose place another was put, with that other: those whose later recorded is one of these."""
+    other = facts.alias("other")
+    statement = (
+        select(facts, other.c.id.label("other_id"))
+        .join(other, (other.c.id == facts.c.superseded_by) & (other.c.tenant == facts.c.tenant))
+        .where(facts.c.tenant == tx.tenant, facts.c.cardinality == "many", facts.c.triple != other.c.triple)
+        .where(or_(facts.c.id.in_(row_ids), other.c.id.in_(row_ids)))
+        .order_by(facts.c.id)
+    )
+    rows = (await tx.execute(statement)).mappings().all()
+    others = await by_rows(tx, [row["other_id"] for row in rows])
+    wanted = set(row_ids)
+    pairs = ((_record(row), others[row["other_id"]]) for row in rows)
+    return tuple((old, new) for old, new in pairs if max(old.row_id, new.row_id) in wanted)
+
+
+async def withdrawing(tx: Transaction, row_ids: Sequence[int]) -> frozenset[int]:
+    """Those that say of another fact that it never was so."""
+    void = (facts.c.tenant == tx.tenant, facts.c.withdrawn, facts.c.superseded_by.in_(row_ids))
+    return frozenset((await tx.execute(select(facts.c.superseded_by).where(*void))).scalars())
+
+
 async def history(tx: Transaction, fact: FactRecord, *, limit: int) -> tuple[FormerState, ...]:
     """Its former states, the latest first."""
     statement = (

@@ -58,6 +58,7 @@ class TimeKind(StrEnum):
 
 # What a message is flagged with that stays in its session's list and is recalled and summarised no more.
 EXPIRED, REJECTED = "expired", "rejected"
+FORGOTTEN = frozenset({EXPIRED, REJECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class MessageRecord:
     @property
     def forgotten(self) -> bool:
         """Whether it is only kept, and answers nothing."""
-        return not {EXPIRED, REJECTED}.isdisjoint(self.flags)
+        return not FORGOTTEN.isdisjoint(self.flags)
 
 
 def message_id(row_id: int, client_id: str | None) -> MessageId:

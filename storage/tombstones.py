@@ -1,7 +1,7 @@
 """What must not be learned again, of one owner: digests under a secret of the owner's, no content. They outlive erasure,
-rebuilds and re-extraction. Who writes memory asks `refused` first, in its transaction.
+rebuilds and re-extraction, and travel in bundles with their secrets. Who writes memory asks `refused` first, as it writes.
 
-The digest is HMAC-SHA256 over scope and folded text, so a guess is worth nothing without the store.
+The digest is HMAC-SHA256 over scope and folded text, so a guess is worth nothing without the store or a bundle of that owner.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
 from core.ids import Principal
 from storage.database import Transaction
@@ -101,14 +101,24 @@ async def lift(tx: Transaction, owner: Principal, marks: Iterable[Mark]) -> int:
     return gone
 
 
+async def graves(tx: Transaction, owner: Principal, *, after: Grave | None, limit: int) -> tuple[Grave, ...]:
+    """The next of the owner's, in an order that does not depend on when they were made: for a bundle."""
+    mine = (tombstones.c.tenant == tx.tenant, tombstones.c.owner == owner)
+    statement = select(tombstones).where(*mine).order_by(tombstones.c.scope, tombstones.c.digest).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(tombstones.c.scope, tombstones.c.digest) > (after.scope, after.digest))
+    rows = await tx.execute(statement)
+    return tuple(Grave(scope=Scope(row.scope), digest=row.digest, created_at=row.created_at) for row in rows)
+
+
 async def secrets_of(tx: Transaction, owner: Principal) -> tuple[bytes, ...]:
-    """The owner's secrets, the oldest first."""
+    """The owner's own secret first, then those that came with bundles."""
     statement = select(tombstone_keys.c.secret).where(tombstone_keys.c.tenant == tx.tenant, tombstone_keys.c.owner == owner)
     return tuple((await tx.execute(statement.order_by(tombstone_keys.c.created_at, tombstone_keys.c.secret))).scalars())
 
 
 async def add_secret(tx: Transaction, owner: Principal, secret: bytes, at: datetime) -> None:
-    """Another secret, or the first."""
+    """A secret under which some of the owner's tombstones were made elsewhere, or its first."""
     row = {"tenant": tx.tenant, "owner": owner, "secret": secret, "created_at": at}
     await tx.execute(upsert(tx, tombstone_keys).values(row).on_conflict_do_nothing())
 

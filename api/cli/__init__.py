@@ -17,11 +17,14 @@ app = typer.Typer(
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke keys of a running service.")
 indexes = typer.Typer(no_args_is_help=True, help="List, create and delete indexes of a running service.")
 app.add_typer(keys, name="keys")
+memory = typer.Typer(no_args_is_help=True, help="Move the memory of a user out of and into a running service.")
 app.add_typer(indexes, name="indexes")
+app.add_typer(memory, name="memory")
 
 Data = Annotated[Path | None, typer.Option("--data", help="The data folder (MNEMIC_DATA, ./mnemic-data).")]
 Url = Annotated[str | None, typer.Option("--url", help="The service (MNEMIC_URL, http://127.0.0.1:8321).")]
 Index = Annotated[str, typer.Option("--index", help="The index.")]
+User = Annotated[str, typer.Option("--user", help="The user's id.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON as the service answered it.")]
 
 
@@ -150,6 +153,48 @@ def indexes_delete(
 
     if yes or typer.confirm(f"Delete index {name!r} and every document in it?"):
         delete(name, url=url, data=data)
+
+
+@memory.command("export")
+def memory_export(
+    user: User,
+    out: Annotated[Path | None, typer.Option(help="The file; standard output without it.")] = None,
+    url: Url = None,
+    data: Data = None,
+) -> None:
+    """Write everything of a user as a bundle."""
+    from api.cli.memory import export
+
+    export(user, out=out, url=url, data=data)
+
+
+@memory.command("import")
+def memory_import(
+    file: Annotated[Path, typer.Argument(help="A bundle, or what another system wrote.")],
+    *,
+    user: User,
+    format_: Annotated[str, typer.Option("--format", help="mnemic, mem0, zep, letta or chat.")] = "mnemic",
+    source_user: Annotated[str | None, typer.Option(help="Who of the users that the file names is meant.")] = None,
+    session: Annotated[str | None, typer.Option(help="Where messages go that name no conversation.")] = None,
+    partial: Annotated[bool, typer.Option("--partial", help="Take what there is of a bundle that is not whole.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
+    json: Json = False,  # a flag
+    url: Url = None,
+    data: Data = None,
+) -> None:
+    """Take a file in for a user. To do it again adds nothing."""
+    from api.cli.memory import Wanted, checked_format, import_
+
+    wanted = Wanted(
+        user=user,
+        file=file,
+        format=checked_format(format_),
+        source_user=source_user,
+        session=session,
+        partial=partial,
+        dry_run=dry_run,
+    )
+    import_(wanted, as_json=json, url=url, data=data)
 
 
 def main() -> None:

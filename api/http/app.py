@@ -26,6 +26,7 @@ from api.http.routes import (
     jobs,
     keys,
     memories,
+    moving,
     proxy,
     recall,
     search,
@@ -43,6 +44,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *summaries.OPERATIONS,
     *context.OPERATIONS,
     *cache.OPERATIONS,
+    *moving.OPERATIONS,  # before sessions, whose ids would take the verb for a part of theirs
     *sessions.OPERATIONS,
     *recall.OPERATIONS,
     *memories.OPERATIONS,

@@ -59,6 +59,24 @@ class JsonBody(Generic[T]):
         return {"application/json": {"schema": refer(self._shape), "example": self._example}}
 
 
+class TextBody:
+    """The body as it came, whole; what it is, is told by the query. `examples` by media type."""
+
+    def __init__(self, bound: Callable[[Limits], Bound], examples: Mapping[str, object]) -> None:
+        self._bound = bound
+        self._examples = examples
+
+    @asynccontextmanager
+    async def open(self, request: Request, services: Services) -> AsyncGenerator[Received[bytes]]:
+        require_media(request, *self._examples)
+        raw = b"".join([chunk async for chunk in chunks(request, self._bound(services.limits))])
+        yield Received(value=raw, digest=hashlib.sha256(raw).digest())
+
+    def content(self, refer: Refer) -> Mapping[str, object]:
+        del refer
+        return {name: {"schema": {}, "example": example} for name, example in self._examples.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSent:
     """The body as a file."""

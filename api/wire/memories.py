@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field
 
 from api.wire.indexes import Name
-from api.wire.schema import METADATA_SCHEMA, NO_NUL, Moment, Wire
+from api.wire.schema import METADATA_SCHEMA, NO_NUL, Moment, Shape, Wire
 from api.wire.sessions import Metadata
 from core.caller import user_name
 from core.ids import DocumentId, IndexName, SessionId, check_document_id, check_name
@@ -222,6 +222,9 @@ class ProfileOut(Wire):
     complete: bool
 
 
+FORMER = Shape(FormerMemory)
+
+
 def fact_request(body: MemoryIn) -> FactRequest:
     return FactRequest(
         text=body.text,
@@ -310,7 +313,7 @@ def gone_out(answer: FactGone) -> MemoryGone:
 
 
 def history_out(answer: FactHistory) -> MemoryHistory:
-    return MemoryHistory(current=memory_out(answer.fact), former=tuple(map(_former, answer.former)))
+    return MemoryHistory(current=memory_out(answer.fact), former=tuple(map(former_out, answer.former)))
 
 
 def profile_out(user: str, answer: Profile) -> ProfileOut:
@@ -323,7 +326,7 @@ def profile_out(user: str, answer: Profile) -> ProfileOut:
     )
 
 
-def _former(one: FormerState) -> FormerMemory:
+def former_out(one: FormerState) -> FormerMemory:
     state = _state(one.fact, one.fact.status)
     return FormerMemory(**state, known_to=one.known_to, operation=one.op, actor=one.actor, reason=one.reason)
 

@@ -88,7 +88,7 @@ class FactLearner:
     async def read(self, caller: Caller, session: SessionRecord, said: Sequence[Heard]) -> Lesson:
         """An append never fails for this: what cannot be read teaches nothing, and the log says so."""
         learned: dict[int, Learned] = {}
-        for heard in said:
+        for heard in (one for one in said if not one.learned):
             try:
                 learned[heard.seq] = _learn(heard, user_name(session.owner))
             except _STUMBLES as stumble:

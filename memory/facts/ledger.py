@@ -35,7 +35,8 @@ Vectors = Mapping[bytes, NDArray[np.float32]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A statement about to be judged, with its sources (of its trust and date). `said` is the sentence that it was read from;
-    `proves` False: a repetition by this voice is no evidence. `replaces` is the row whose value it is put in the place of.
+    `proves` False: a repetition by this voice is no evidence. `verbatim`: its entity keeps the name that is given. `replaces`
+    is the row whose value it is put in the place of.
     """
 
     statement: Statement
@@ -49,6 +50,7 @@ class Entry:
     metadata: Metadata = field(default_factory=dict[str, Value])
     said: str | None = None
     proves: bool = True
+    verbatim: bool = False
     on_conflict: OnConflict = OnConflict.AUTO
     replaces: int | None = None
 
@@ -56,7 +58,8 @@ class Entry:
 async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:
     """What became of a statement. `embedded` has the vector of its text. Conflict under OnConflict.REJECT."""
     await facts.lock_owner(tx, entry.scope.owner)
-    entry = replace(entry, statement=await _named(tx, entry.scope.owner, entry.statement))
+    if not entry.verbatim:
+        entry = replace(entry, statement=await _named(tx, entry.scope.owner, entry.statement))
     new = entry.statement
     buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, holds=new.polarity))
     known = await _known(tx, entry.scope, new)
@@ -95,6 +98,15 @@ async def discard(tx: Transaction, index: IndexRecord | None, fact: FactRecord, 
     await facts.remove(tx, [fact.row_id])
     await hide(tx, index, fact)
     await settle(tx, index, fact, change)
+
+
+async def reject(tx: Transaction, index: IndexRecord, fact: FactRecord, change: Change) -> FactRecord:
+    """It was never so: kept from being learned again, and what it had ended stands again."""
+    await tombstones.bury(tx, fact.scope.owner, [fact_mark(fact)], change.at)
+    gone = await changed(tx, fact, change, status=Status.REJECTED, valid_to=None, superseded_by=None)
+    await show(tx, index, gone)
+    await settle(tx, index, gone, change)
+    return gone
 
 
 async def settle(tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change) -> None:

@@ -12,7 +12,7 @@ from core.metadata import check_metadata
 from core.paging import Page, PageRequest
 from inference.port import Embedder, Purpose
 from memory import errors
-from memory.facts import stating
+from memory.facts import ledger, stating
 from memory.facts.conflicts import Outcome
 from memory.facts.ledger import Entry, Vectors, changed, discard, enter, fact_mark, settle
 from memory.facts.profile import holding
@@ -181,11 +181,7 @@ class Facts:
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, fact)
             if found.status != Status.REJECTED:
-                await tombstones.bury(tx, caller.subject, [fact_mark(found)], change.at)
-                found = await changed(tx, found, change, status=Status.REJECTED, valid_to=None, superseded_by=None)
-                index = await self._index(tx)
-                await show(tx, index, found)
-                await settle(tx, index, found, change)
+                found = await ledger.reject(tx, await self._index(tx), found, change)
             self._tell(tx, caller, found, answers)
         self._progress.wake()
         return answers[0]

@@ -63,11 +63,18 @@ async def _message(tx: Transaction, caller: Caller, wanted: MessageSource) -> So
     return SourceRecord(type="message", id=row, start=start, end=end, trust=message.trust, at=message.occurred_at)
 
 
-async def _document(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord:
+async def document_seen(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord | None:
+    """The document as it is now, as a source; None where `eyes` may see none."""
     index = await indexes.find(tx, wanted.index)
     found = None if index is None else await documents.find(tx, index.id, wanted.document)
-    live = found is not None and found.live_version_id is not None and eyes.sees().admits(found.envelope.acl)
-    if found is None or not live:
-        raise NotFound("memory.no_such_source", f"there is no document {wanted.document[:200]!r} in index {wanted.index!r}")
+    if found is None or found.live_version_id is None or not eyes.sees().admits(found.envelope.acl):
+        return None
     name = f"{wanted.index}/{found.id}@{found.version}"
     return SourceRecord(type="document", id=name, start=0, end=0, trust=DOCUMENT_TRUST, at=found.envelope.occurred_at)
+
+
+async def _document(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord:
+    found = await document_seen(tx, eyes, wanted)
+    if found is None:
+        raise NotFound("memory.no_such_source", f"there is no document {wanted.document[:200]!r} in index {wanted.index!r}")
+    return found

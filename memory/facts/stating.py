@@ -34,7 +34,7 @@ def check(request: FactRequest) -> None:
         _check(f"/{name}", part, TEXT_CHARACTERS_MAX if name == "value" else NAME_CHARACTERS_MAX)
 
 
-def stated(request: FactRequest, *, user: str, trust: int, valid_from: datetime) -> Statement:
+def stated(request: FactRequest, *, user: str, trust: int, valid_from: datetime | None) -> Statement:
     """The statement of a checked request; `user` is whom a text without another subject is about."""
     if request.text is not None:
         found = _read(request.text, user=user, trust=trust, at=valid_from)
@@ -58,7 +58,7 @@ def stated(request: FactRequest, *, user: str, trust: int, valid_from: datetime)
     )
 
 
-def _read(text: str, *, user: str, trust: int, at: datetime) -> Statement:
+def _read(text: str, *, user: str, trust: int, at: datetime | None) -> Statement:
     """What the one fact in the text is, under the text's own words; a note of the user where there is not exactly one."""
     text = text.strip()
     found = extract(Said(content=text, speaker=user, role="user", occurred_at=at, trust=trust))

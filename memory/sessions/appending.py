@@ -10,8 +10,8 @@ from core.ids import MessageId, row_number
 from core.limits import Limits
 from core.metadata import Metadata, check_metadata
 from memory import errors
-from memory.types import Caution, Said
-from storage.memory_records import MessageRecord, Role, SessionRecord, SessionState, TimeKind
+from memory.types import Caution, Restored, Said
+from storage.memory_records import FORGOTTEN, MessageRecord, Role, SessionRecord, SessionState, TimeKind
 
 MESSAGE_ID_CHARACTERS_MAX = 128
 # A fact can be trusted no more than who said it: people most, then models, then tools, whose text anybody may have written.
@@ -36,6 +36,16 @@ class Draft:
     source: str | None
     trust: int
     metadata: Metadata
+    restored: Restored | None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return () if self.restored is None else self.restored.flags
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether it is only kept: nothing of it is searchable, and it teaches nothing."""
+        return not FORGOTTEN.isdisjoint(self.flags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +101,8 @@ def plan(
             detail = "this message was forgotten for good and is not written again; send it under another id to say it anew"
             warnings.append(Caution(place=place, code="message_id.forgotten", detail=detail))
             continue
-        occurred_at = one.occurred_at or latest
-        warnings += _warnings(place, one, latest, now)
+        before = latest if one.restored is None else one.restored.inferred_at or latest
+        warnings += _warnings(place, one, before, now)
         if one.id is not None:
             seen[one.id] = digest
         drafts.append(
@@ -104,11 +114,12 @@ def plan(
                 speaker=one.speaker,
                 content=one.content,
                 digest=digest,
-                occurred_at=occurred_at,
-                occurred_kind=_kind(one, latest),
+                occurred_at=one.occurred_at or before,
+                occurred_kind=_kind(one, before),
                 source=one.source,
                 trust=TRUST[one.role],
                 metadata=its,
+                restored=one.restored,
             )
         )
         latest = max(filter(None, (latest, one.occurred_at)), default=None)

@@ -172,7 +172,7 @@ class Memory:
 
     def _cut(self, planned: Plan) -> tuple[tuple[tuple[Window, ...], ...], tuple[int, ...]]:
         return (
-            tuple(windows_of(turn_of(draft), self._counter) for draft in planned.drafts),
+            tuple(() if draft.forgotten else windows_of(turn_of(draft), self._counter) for draft in planned.drafts),
             tuple(self._counter.count(draft.content) for draft in planned.drafts),
         )
 
@@ -221,7 +221,7 @@ class Memory:
         session: SessionRecord,
         rows: Iterable[tuple[MessageRecord, Sequence[Window]]],
     ) -> None:
-        for record, windows in rows:
+        for record, windows in ((record, windows) for record, windows in rows if windows):
             await memory_rows.publish(
                 tx,
                 index,
@@ -261,6 +261,7 @@ class Memory:
             occurred_at=draft.occurred_at,
             recorded_at=self._clock.now(),
             trust=draft.trust,
+            learned=draft.forgotten or (draft.restored is not None and draft.restored.learned),
         )
 
 
@@ -319,7 +320,7 @@ def _new(work: _Work) -> list[NewMessage]:
             occurred_kind=draft.occurred_kind,
             source=draft.source,
             trust=draft.trust,
-            flags=(),
+            flags=draft.flags,
             tokens=tokens,
             metadata=draft.metadata,
             rows=len(windows),
@@ -330,7 +331,7 @@ def _new(work: _Work) -> list[NewMessage]:
 
 async def _buried(tx: Transaction, session: SessionRecord, said: Sequence[Said | Draft]) -> frozenset[str]:
     """The ids of those that were forgotten for good."""
-    marks = {_mark(session, one): name for one in said if (name := _name(one)) is not None}
+    marks = {mark: name for one in said if (name := _name(one)) is not None for mark in _marks(session, one, name)}
     return frozenset(marks[mark] for mark in await tombstones.refused(tx, session.owner, marks))
 
 
@@ -338,8 +339,10 @@ def _name(one: Said | Draft) -> str | None:
     return one.client_id if isinstance(one, Draft) else one.id
 
 
-def _mark(session: SessionRecord, one: Said | Draft) -> tombstones.Mark:
-    return tombstones.source_mark(session.id, _name(one) or "", one.content)
+def _marks(session: SessionRecord, one: Said | Draft, name: str) -> list[tombstones.Mark]:
+    """Under its id, and under the one that it had before it was restored."""
+    formerly = None if one.restored is None else one.restored.formerly
+    return [tombstones.source_mark(session.id, each, one.content) for each in (name, formerly) if each is not None]
 
 
 def _appended(planned: Plan, added: Sequence[MessageRecord], offset: int) -> Appended:
