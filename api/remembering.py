@@ -16,6 +16,8 @@ from memory.facts.consolidation import Consolidation
 from memory.facts.learning import FactDependent, FactLearner
 from memory.facts.service import Facts
 from memory.forgetting.erasure import Erasing, Substrate
+from memory.forgetting.policies import Policies
+from memory.forgetting.retention import Retention
 from memory.forgetting.service import Forgetting
 from memory.moving.exporting import Exporting
 from memory.moving.importing import Importing
@@ -79,6 +81,8 @@ def make_remembering(means: Means) -> Remembering:
         clock=clock,
         learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
     )
+    worn = (compressor, FactDependent(clock, reopens=False))
+    retention = Retention(db=db, progress=progress, clock=clock, dependents=worn)
     return Remembering(
         memory=memory,
         recall=recall,
@@ -89,5 +93,12 @@ def make_remembering(means: Means) -> Remembering:
         erasing=erasing,
         exporting=Exporting(db=db, clock=clock),
         importing=Importing(db=db, memory=memory, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
-        work={"compressor": compressor.run, "erasing": erasing.run, "consolidation": Consolidation(db=db, clock=clock).run},
+        policies=Policies(db=db, clock=clock),
+        retention=retention,
+        work={
+            "compressor": compressor.run,
+            "erasing": erasing.run,
+            "consolidation": Consolidation(db=db, clock=clock).run,
+            "retention": retention.run,
+        },
     )

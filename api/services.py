@@ -23,6 +23,8 @@ from indexing.service import Indexing
 from memory.compression.service import Compression
 from memory.facts.service import Facts
 from memory.forgetting.erasure import Erasing
+from memory.forgetting.policies import Policies
+from memory.forgetting.retention import Retention
 from memory.forgetting.service import Forgetting
 from memory.moving.exporting import Exporting
 from memory.moving.importing import Importing as MemoryImporting
@@ -49,6 +51,8 @@ class Remembering:
     erasing: Erasing
     exporting: Exporting
     importing: MemoryImporting
+    policies: Policies
+    retention: Retention
     work: Mapping[str, Callable[[], Awaitable[None]]]
 
 

@@ -162,6 +162,17 @@ def no_such_erasure(erasure: str) -> NotFound:
     return NotFound("memory.no_such_erasure", f"there is no erasure {erasure[:140]!r} that this key may look at")
 
 
+def invalid_retention(pointer: str, flaw: str) -> Invalid:
+    return Invalid("memory.invalid_retention", f"{pointer} {flaw}", errors=(_at(pointer, flaw),))
+
+
+def retention_moved(revision: int) -> Conflict:
+    return Conflict(
+        "memory.retention_moved",
+        f"the policy is at revision {revision} now; read it and try again",
+    )
+
+
 def erasure_incomplete(erasure: str, left: Mapping[str, int]) -> Unavailable:
     told = ", ".join(f"{count} in {name}" for name, count in left.items() if count)
     return Unavailable("memory.erasure_incomplete", f"erasure {erasure} still finds {told}; it goes on by itself")

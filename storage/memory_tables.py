@@ -262,6 +262,26 @@ erased_blocks = table(
     Column("rows", Integer, nullable=False),
 )
 
+# How long a tenant keeps what: its own rules (owner ""), and those of users that are in their place.
+retention_policies = table(
+    "retention_policies",
+    tenant(primary_key=True),
+    Column("owner", Name, primary_key=True),
+    Column("rules", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+)
+
+# The last look of retention over a tenant, and how much went by kind: in it, and in all of them.
+retention_runs = table(
+    "retention_runs",
+    tenant(primary_key=True),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("removed", JSON, nullable=False),
+    Column("total", JSON, nullable=False),
+)
+
 # What a text model has cost on a UTC day, over all tenants: its cap is the operator's.
 text_model_days = table(
     "text_model_days",

@@ -94,9 +94,10 @@ async def advance(
     )
 
 
-async def shrink(tx: Transaction, session: SessionRecord, *, messages: int, tokens: int, at: datetime) -> None:
-    """Counts messages that were removed, or tokens that were."""
-    await _change(tx, session, messages=sessions.c.messages - messages, tokens=sessions.c.tokens - tokens, updated_at=at)
+async def shrink(tx: Transaction, session: SessionRecord, *, messages: int, tokens: int, at: datetime | None) -> None:
+    """Counts messages that were removed, or tokens that were. `at` None: nobody did that, the session is as idle as before."""
+    fewer = {"messages": sessions.c.messages - messages, "tokens": sessions.c.tokens - tokens}
+    await _change(tx, session, **fewer, updated_at=at or session.updated_at)
 
 
 async def close(tx: Transaction, session: SessionRecord, at: datetime) -> None:

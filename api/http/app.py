@@ -29,6 +29,7 @@ from api.http.routes import (
     moving,
     proxy,
     recall,
+    retention,
     search,
     sessions,
     summaries,
@@ -53,6 +54,7 @@ OPERATIONS: tuple[AnyOperation, ...] = (
     *indexes.OPERATIONS,
     *changes.OPERATIONS,
     *forgetting.OPERATIONS,
+    *retention.OPERATIONS,
     *keys.OPERATIONS,
     *proxy.OPERATIONS,
 )

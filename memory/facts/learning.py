@@ -105,10 +105,11 @@ class FactLearner:
 
 
 class FactDependent:
-    """Takes facts away with the messages that alone support them."""
+    """Takes facts away with the messages that alone support them. Not `reopens`: for messages that were kept long enough."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, reopens: bool = True) -> None:
         self._clock = clock
+        self._reopens = reopens
 
     async def lose(self, tx: Transaction, index: IndexRecord | None, lost: Sequence[Loss]) -> None:
         """Exactly the proofs that stand in what goes; facts without any other go with them."""
@@ -118,13 +119,13 @@ class FactDependent:
         await facts.lock_owner(tx, lost[0].message.owner)
         found = await facts.citing(tx, "message", sorted(spans))
         gone = [(row, source) for row, source in found if _overlaps(source, spans[source.id])]
-        await ledger.lose(tx, index, gone, self._change("source_removed"))
+        await ledger.lose(tx, index, gone, self._change("source_removed"), reopens=self._reopens)
 
     async def lose_session(self, tx: Transaction, index: IndexRecord | None, session: SessionRecord) -> None:
         """The facts that belong to the session alone."""
         await facts.lock_owner(tx, session.owner)
         for fact in await facts.of_session(tx, session.row_id):
-            await discard(tx, index, fact, self._change("session_deleted"))
+            await discard(tx, index, fact, self._change("session_deleted"), reopens=self._reopens)
 
     def _change(self, op: str) -> Change:
         return Change(op=op, actor="removal", at=self._clock.now())

@@ -77,8 +77,16 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     return await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
 
 
-async def lose(tx: Transaction, index: IndexRecord | None, lost: Iterable[tuple[int, SourceRecord]], change: Change) -> None:
-    """Takes sources away from facts (by row): a fact with no other goes, one with others rests on those."""
+async def lose(
+    tx: Transaction,
+    index: IndexRecord | None,
+    lost: Iterable[tuple[int, SourceRecord]],
+    change: Change,
+    *,
+    reopens: bool = True,
+) -> None:
+    """Takes sources away from facts (by row): a fact with no other goes, one with others rests on those. Not `reopens`: the
+    sources were true and are only kept no more, so nothing else changes."""
     touched: set[int] = set()
     for row_id, source in lost:
         await facts.drop_source(tx, row_id, source)
@@ -87,17 +95,22 @@ async def lose(tx: Transaction, index: IndexRecord | None, lost: Iterable[tuple[
     left = await facts.sources_of(tx, sorted(found))
     for row_id in found:
         now = (await facts.by_rows(tx, [row_id]))[row_id]  # the one before may have changed it
-        if row_id in left:
+        if row_id not in left:
+            await discard(tx, index, now, change, reopens=reopens)
+        elif reopens:
             await _rest_on(tx, index, now, sources=left[row_id], change=change)
         else:
-            await discard(tx, index, now, change)
+            await facts.weigh(tx, now, proofs=sum(one.trust >= now.trust for one in left[row_id]))
 
 
-async def discard(tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change) -> None:
-    """Takes a fact out for good, and lets stand again what it had ended."""
+async def discard(
+    tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change, *, reopens: bool = True
+) -> None:
+    """Takes a fact out for good, and lets stand again what it had ended, unless it was true and is only kept no more."""
     await facts.remove(tx, [fact.row_id])
     await hide(tx, index, fact)
-    await settle(tx, index, fact, change)
+    if reopens:
+        await settle(tx, index, fact, change)
 
 
 async def reject(tx: Transaction, index: IndexRecord, fact: FactRecord, change: Change) -> FactRecord:
