@@ -47,7 +47,8 @@ from indexing.publishing import Publisher
 from indexing.removal import Removal
 from indexing.service import Indexing
 from indexing.sources import SourceRules
-from inference.port import ModelSpec, TextModel
+from inference.port import Label, ModelSpec, TextModel
+from inference.scanning.scanner import RuleScanner
 from inference.upstream import Upstream
 from inference.vocabularies import CarriedVocabularies
 from retrieval.arms import together
@@ -175,6 +176,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
             triggers=settings.compression.values(),
             model=backends.model,
             substrates=(cached.users,),
+            scanner=RuleScanner([Label(one) for one in settings.scanners.labels()]),
         )
     )
     keys = Keys(database, clock)

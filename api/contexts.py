@@ -50,6 +50,7 @@ class Recollections:
             types=(Subject.MESSAGE, Subject.FACT),
             moments=Moments(as_of=asked.as_of, as_known_at=asked.as_known_at),
             superseded=True,
+            quarantined=asked.labelled,
         )
         found = await self._recall.search(caller, request, vector=asked.vector)
         before = {one.superseded_by: one.text for one in reversed(found.results) if one.superseded_by is not None}
@@ -92,6 +93,7 @@ def _memory(one: Memo, before: str | None) -> Piece:
         position=0 if one.spot is None else one.spot[1],
         span=one.span,
         trust=one.trust,
+        labels=one.labels,
         superseded_by=one.superseded_by,
         before=before,
         chunk=one.id,

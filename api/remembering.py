@@ -1,5 +1,6 @@
 """The wiring of the memory room: from what everything stands on to its services. api/bootstrap.py calls this, nobody else."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.services import Remembering
@@ -7,7 +8,7 @@ from core.clock import Clock
 from core.limits import Limits
 from engines.analysis import analyse
 from engines.port import SearchEngine
-from inference.port import Embedder, TextModel, TokenCounter
+from inference.port import Embedder, Scanner, TextModel, TokenCounter
 from memory.compression.compressor import Compressor
 from memory.compression.service import Compression
 from memory.compression.tree import Words
@@ -23,9 +24,10 @@ from memory.moving.exporting import Exporting
 from memory.moving.importing import Importing
 from memory.recall.service import Recall
 from memory.recall.weights import Weights
+from memory.sessions.quarantine import Quarantine
 from memory.sessions.removal import Removal
 from memory.sessions.service import Memory
-from memory.types import Progress
+from memory.types import Learner, Progress
 from storage.database import Database
 
 
@@ -44,6 +46,7 @@ class Means:
     triggers: Triggers
     model: TextModel | None
     substrates: tuple[Substrate, ...]
+    scanner: Scanner
 
 
 # Of the words that compression compares: conversations have no index with a language of its own.
@@ -72,6 +75,7 @@ def make_remembering(means: Means) -> Remembering:
         clock=clock,
     )
     erasing = Erasing(db=db, engine=means.engine, progress=progress, clock=clock, substrates=means.substrates)
+    learners = (compressor, FactLearner(embedder=embedder, clock=clock))
     memory = Memory(
         db=db,
         embedder=embedder,
@@ -79,14 +83,16 @@ def make_remembering(means: Means) -> Remembering:
         progress=progress,
         limits=means.limits,
         clock=clock,
-        learners=(compressor, FactLearner(embedder=embedder, clock=clock)),
+        learners=learners,
+        scanner=means.scanner,
     )
     worn = (compressor, FactDependent(clock, reopens=False))
     retention = Retention(db=db, progress=progress, clock=clock, dependents=worn)
     return Remembering(
         memory=memory,
         recall=recall,
-        facts=Facts(db=db, embedder=embedder, progress=progress, limits=means.limits, clock=clock),
+        facts=Facts(db=db, embedder=embedder, progress=progress, limits=means.limits, clock=clock, scanner=means.scanner),
+        quarantine=_quarantine(means, learners, compressor),
         removal=Removal(db=db, embedder=embedder, counter=counter, progress=progress, clock=clock, dependents=dependents),
         compression=compression,
         forgetting=Forgetting(db=db, recall=recall, progress=progress, clock=clock, limits=means.limits, dependents=dependents),
@@ -101,4 +107,16 @@ def make_remembering(means: Means) -> Remembering:
             "consolidation": Consolidation(db=db, clock=clock).run,
             "retention": retention.run,
         },
+    )
+
+
+def _quarantine(means: Means, learners: Sequence[Learner], compressor: Compressor) -> Quarantine:
+    return Quarantine(
+        db=means.database,
+        embedder=means.embedder,
+        counter=means.counter,
+        progress=means.progress,
+        clock=means.clock,
+        learners=learners,
+        dependents=(compressor,),
     )

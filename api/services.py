@@ -29,6 +29,7 @@ from memory.forgetting.service import Forgetting
 from memory.moving.exporting import Exporting
 from memory.moving.importing import Importing as MemoryImporting
 from memory.recall.service import Recall
+from memory.sessions.quarantine import Quarantine
 from memory.sessions.removal import Removal
 from memory.sessions.service import Memory
 from retrieval.context import Contexts
@@ -46,6 +47,7 @@ class Remembering:
     recall: Recall
     facts: Facts
     removal: Removal
+    quarantine: Quarantine
     compression: Compression
     forgetting: Forgetting
     erasing: Erasing

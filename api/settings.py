@@ -244,6 +244,20 @@ class CompressionSettings(_Group):
         return Triggers(**self.model_dump())
 
 
+class ScannerSettings(_Group):
+    """What is looked for in messages and facts as they are written. What is found is kept and tagged; secrets and planted
+    instructions are quarantined besides."""
+
+    secrets: bool = Field(default=True, description="look for credentials: keys, tokens, passwords")
+    pii: bool = Field(default=True, description="look for personal data: cards, accounts, addresses, telephone numbers")
+    injections: bool = Field(default=True, description="look for instructions planted for a model")
+
+    def labels(self) -> tuple[str, ...]:
+        """The classes that are looked for, by inference.port.Label's names."""
+        chosen = {"secret": self.secrets, "pii": self.pii, "injection": self.injections}
+        return tuple(label for label, wanted in chosen.items() if wanted)
+
+
 class LogSettings(_Group):
     """What the service writes to standard error."""
 
@@ -280,6 +294,7 @@ class Settings(BaseSettings):
     search: SearchSettings = Field(default_factory=SearchSettings, description="defaults of searches")
     recall: RecallSettings = Field(default_factory=RecallSettings, description="how memories are weighed")
     compression: CompressionSettings = Field(default_factory=CompressionSettings, description="when sessions are compressed")
+    scanners: ScannerSettings = Field(default_factory=ScannerSettings, description="what is looked for in what is remembered")
     ingest_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
         default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
     )

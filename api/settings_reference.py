@@ -56,14 +56,21 @@ def _default(field: FieldInfo) -> str:
         return "required"
     if default in {None, (), ""}:
         return "none"
-    return f"`{default}`"
+    return f"`{str(default).lower()}`" if isinstance(default, bool) else f"`{default}`"
 
 
 def _values(field: FieldInfo) -> str:
     annotation: Any = field.annotation
     if get_origin(annotation) is Literal:
         return _either(get_args(annotation))
-    named = {str: "text", int: "whole number", float: "number", Path: "path", SecretStr: "secret text"}
+    named = {
+        bool: "`true` or `false`",
+        str: "text",
+        int: "whole number",
+        float: "number",
+        Path: "path",
+        SecretStr: "secret text",
+    }
     members = [member for member in (*get_args(annotation), annotation) if member in named]
     bounds = ", ".join(_bounds(field))
     kind = "paths" if get_origin(annotation) is tuple else named[members[0]]

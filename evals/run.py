@@ -1,6 +1,6 @@
 """`make evals`: search quality on the development sets; with `memory` first, recall on the development conversations; with
-`cache` first, what the cache serves and how much of it is wrong; with `context` first, how complete a context is. A shim: works
-from any folder, uninstalled."""
+`cache` first, what the cache serves and how much of it is wrong; with `context` first, how complete a context is; with
+`scanners` first, what the scanners find. A shim: works from any folder, uninstalled."""
 
 import sys
 from pathlib import Path
@@ -19,6 +19,10 @@ if __name__ == "__main__":
         from evals.context import main as of_context
 
         sys.exit(of_context(sys.argv[2:]))
+    if sys.argv[1:2] == ["scanners"]:
+        from evals.scanners import main as of_scanners
+
+        sys.exit(of_scanners(sys.argv[2:]))
     from evals.quality import main
 
     sys.exit(main())

@@ -1,4 +1,5 @@
-"""The seams to models. Their contracts are in the docstrings; tests/contract/ executes them against every backend."""
+"""The seams to models and scanners. Their contracts are in the docstrings; tests/contract/ executes them against every
+backend."""
 
 import hashlib
 from collections.abc import Sequence
@@ -106,6 +107,37 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]: ...
 
     async def close(self) -> None: ...
+
+
+class Label(StrEnum):
+    """What a scanner warns of."""
+
+    SECRET = "secret"  # noqa: S105  # the name of a class
+    PII = "pii"
+    INJECTION = "injection"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`[start, end)` in code points is what was taken for a thing of this `kind` (`github_token`, `email`, `override`). What
+    stands there is never part of a finding, so that none can reach a log or an answer."""
+
+    label: Label
+    kind: str
+    start: int
+    end: int
+
+
+class Scanner(Protocol):
+    """Text to what somebody should know of it before it is believed, obeyed or shown: secrets, personal data, instructions
+    planted for a model.
+
+    - Any string can be scanned, lone surrogates included, in time linear in its length: below a millisecond for a kilobyte.
+    - The same text gives the same findings, in the order of their start. Of very many of one kind only the first are told.
+    - It marks and drops nothing; what follows from a finding is decided by who asks.
+    """
+
+    def scan(self, text: str) -> Sequence[Finding]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

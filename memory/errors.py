@@ -153,8 +153,8 @@ def fact_not_active(fact: str, status: str, ended_by: str | None) -> Conflict:
 def fact_not_restorable(fact: str, status: str) -> Conflict:
     return Conflict(
         "memory.fact_not_restorable",
-        f"fact {fact!r} is {status}; only a rejected or expired fact can be restored. What a later one ended comes back when "
-        "that one is rejected or deleted.",
+        f"fact {fact!r} is {status}; only a rejected, expired or quarantined fact can be restored. What a "
+        "later one ended comes back when that one is rejected or deleted.",
     )
 
 

@@ -277,6 +277,7 @@ def _asked(request: ContextRequest, budget: Budget, limits: Limits) -> Asked:
         session=request.session,
         as_of=request.as_of,
         as_known_at=request.as_known_at,
+        labelled=request.labelled,
         vector=None,
         limits={
             section: min(limits.k_max, max(CANDIDATES_MIN, request.tokens_max // tokens))

@@ -46,7 +46,8 @@ class ContextRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a source is asked for. `vector` is the query's, None where it could not be embedded; `limits` are how many
-    pieces, by section, `summary_tokens` how long a summary, in tokens of whichever counter."""
+    pieces, by section, `summary_tokens` how long a summary, in tokens of whichever counter;
+    `labelled` asks for what a scanner has warned of, too."""
 
     query: str
     session: SessionId | None
@@ -55,6 +56,7 @@ class Asked:
     vector: Vector | None
     limits: Mapping[Section, int]
     summary_tokens: int
+    labelled: bool = False
 
     def limit(self, section: Section) -> int:
         return self.limits[section]

@@ -59,6 +59,8 @@ class TimeKind(StrEnum):
 # What a message is flagged with that stays in its session's list and is recalled and summarised no more.
 EXPIRED, REJECTED = "expired", "rejected"
 FORGOTTEN = frozenset({EXPIRED, REJECTED})
+# What a scanner warned of: kept apart until its owner releases it, who vouches for it.
+QUARANTINED, RELEASED = "quarantined", "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,10 @@ class MessageRecord:
     def forgotten(self) -> bool:
         """Whether it is only kept, and answers nothing."""
         return not FORGOTTEN.isdisjoint(self.flags)
+
+    @property
+    def quarantined(self) -> bool:
+        return QUARANTINED in self.flags
 
 
 def message_id(row_id: int, client_id: str | None) -> MessageId:

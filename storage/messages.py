@@ -85,6 +85,12 @@ async def flag(tx: Transaction, message: MessageRecord, flags: Sequence[str]) ->
     await tx.execute(update(messages).where(*mine).values(flags=list(flags)))
 
 
+async def trust(tx: Transaction, message: MessageRecord, *, trust: int, flags: Sequence[str]) -> None:
+    """Another weight for its word, with the flags that say why."""
+    mine = (messages.c.tenant == tx.tenant, messages.c.id == message.row_id)
+    await tx.execute(update(messages).where(*mine).values(trust=trust, flags=list(flags)))
+
+
 async def between(tx: Transaction, session_id: int, first: int, last: int) -> tuple[MessageRecord, ...]:
     """The messages numbered `first` to `last`, both included, in order; numbers of deleted ones are missing."""
     statement = select(messages).where(*_of(tx, session_id), messages.c.seq >= first, messages.c.seq <= last)

@@ -72,14 +72,23 @@ class MemoryIn(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryCaution(Wire):
+    """Something worth knowing about a fact that was accepted."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryWritten(Wire):
     """What the gate did. `id` is the fact added, merged into or repeated; null where it was refused. `related` are those that
-    it ended, challenges, or was ended by."""
+    it ended, challenges, or was ended by; `warnings` say what a scanner took it for."""
 
     id: str | None
     outcome: OutcomeName
     related: tuple[str, ...]
     offset: int
+    warnings: tuple[MemoryCaution, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +289,7 @@ def written_out(answer: WrittenAt) -> MemoryWritten:
         outcome=written.outcome.value,
         related=tuple(map(fact_id, written.related)),
         offset=answer.offset,
+        warnings=tuple(MemoryCaution(code=one.code, detail=one.detail) for one in answer.warnings),
     )
 
 

@@ -40,7 +40,7 @@ class RecallIn(Wire):
     types: tuple[TypeName, ...] | None = None
     filter: dict[str, object] | None = None
     time: MomentsIn | None = None
-    include: tuple[Literal["neighbors", "superseded"], ...] = ()
+    include: tuple[Literal["neighbors", "superseded", "quarantined"], ...] = ()
     rerank: Literal["auto", "on", "off"] = "auto"
     min: dict[Literal["dense", "keyword"], float] | None = None
     min_offset: Annotated[int, Field(ge=0)] | None = None
@@ -113,6 +113,7 @@ class MemoryOut(Wire):
     status: str
     superseded_by: str | None
     trust: int
+    labels: tuple[str, ...]
     sources: tuple[RecallSource, ...]
     score: float
     rank: int
@@ -148,6 +149,7 @@ def recall_request(body: RecallIn) -> RecallRequest:
         moments=_moments(body.time or MomentsIn()),
         neighbors="neighbors" in body.include,
         superseded="superseded" in body.include,
+        quarantined="quarantined" in body.include,
         minimum={} if body.min is None else {str(name): value for name, value in body.min.items()},
         min_offset=body.min_offset,
     )
@@ -193,6 +195,7 @@ def _memory(one: Memo) -> MemoryOut:
         status=one.status,
         superseded_by=one.superseded_by,
         trust=one.trust,
+        labels=one.labels,
         sources=tuple(
             RecallSource(type=source.type, id=source.id, session_id=source.session, span=source.span) for source in one.sources
         ),

@@ -301,7 +301,7 @@ async def _covered(tx: Transaction, view: _View, leaf: Node) -> tuple[Utterance,
 
 async def _utterances(tx: Transaction, session_row: int, first: int, last: int) -> tuple[Utterance, ...]:
     said = await messages.between(tx, session_row, first, last)
-    return tuple(utterance(one) for one in said if not one.forgotten)
+    return tuple(utterance(one) for one in said if not one.forgotten and not one.quarantined)
 
 
 def _leaves(grown: Grown) -> tuple[Place, ...]:

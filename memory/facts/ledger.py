@@ -53,6 +53,7 @@ class Entry:
     verbatim: bool = False
     on_conflict: OnConflict = OnConflict.AUTO
     replaces: int | None = None
+    quarantined: bool = False
 
 
 async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:
@@ -62,6 +63,8 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
         entry = replace(entry, statement=await _named(tx, entry.scope.owner, entry.statement))
     new = entry.statement
     buried = await tombstones.refused(tx, entry.scope.owner, marks(new.entity, new.attribute, new.value, holds=new.polarity))
+    if entry.quarantined and not buried:
+        return await _set_apart(tx, index, entry, embedded)
     known = await _known(tx, entry.scope, new)
     similarity = {} if entry.replaces else await _similarity(tx, index, new, known=known, embedded=embedded)
     verdict = judge(new, [as_known(fact) for fact in known], buried=bool(buried), similarity=similarity)
@@ -75,6 +78,17 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     made = await _add(tx, index, entry, verdict=verdict, embedded=embedded)
     await _revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
     return await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
+
+
+async def _set_apart(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:
+    """Kept beside all that is known, ending and proving nothing, until its owner restores it; once, however often said."""
+    new = entry.statement
+    same = await facts.same(tx, entry.scope, triple_of(new.entity, new.attribute, new.value))
+    there = next((fact for fact in same if fact.status == Status.QUARANTINED and fact.polarity == new.polarity), None)
+    if there is not None:
+        return Written(outcome=Outcome.NOOP, fact=there)
+    verdict = Verdict(outcome=Outcome.ADDED, status=Status.QUARANTINED)
+    return Written(outcome=Outcome.ADDED, fact=await _add(tx, index, entry, verdict=verdict, embedded=embedded))
 
 
 async def lose(

@@ -10,7 +10,7 @@ from storage.fact_records import FactRecord
 from storage.memory_rows import NewRow, Subject
 from storage.records import IndexRecord
 
-SEARCHABLE = frozenset({Status.ACTIVE, Status.SUPERSEDED, Status.CHALLENGED})
+SEARCHABLE = frozenset({Status.ACTIVE, Status.SUPERSEDED, Status.CHALLENGED, Status.QUARANTINED})
 
 
 def text_digest(text: str) -> bytes:

@@ -10,7 +10,7 @@ from core.ids import FactId, make_id, row_number
 from core.limits import Limits
 from core.metadata import check_metadata
 from core.paging import Page, PageRequest
-from inference.port import Embedder, Purpose
+from inference.port import Embedder, Finding, Purpose, Scanner
 from memory import errors
 from memory.facts import ledger, stating
 from memory.facts.conflicts import Outcome
@@ -20,6 +20,7 @@ from memory.facts.rows import show, text_digest
 from memory.facts.sources import cited, named
 from memory.facts.statements import Cardinality, Kind, Statement, Status, Trust, fold
 from memory.facts.types import Fact, FactAt, FactGone, FactHistory, FactPatch, FactRequest, Profile, WrittenAt
+from memory.screening import cautions, screen
 from memory.sessions.appending import expired as session_over
 from memory.types import Progress
 from storage import changes, facts, idempotency, indexes, memory_rows, sessions, tombstones, vectors
@@ -35,12 +36,22 @@ PROFILE_FACTS_MAX = 5_000
 class Facts:
     """The facts of one owner at a time: the caller's subject."""
 
-    def __init__(self, *, db: Database, embedder: Embedder, progress: Progress, limits: Limits, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        embedder: Embedder,
+        progress: Progress,
+        limits: Limits,
+        clock: Clock,
+        scanner: Scanner | None = None,
+    ) -> None:
         self._db = db
         self._embedder = embedder
         self._progress = progress
         self._limits = limits
         self._clock = clock
+        self._scanner = scanner  # None: nothing is looked for
 
     async def write(self, caller: Caller, request: FactRequest, *, eyes: Caller) -> WrittenAt:
         """Judges and keeps a fact. `eyes` is who may see the documents that it cites."""
@@ -187,7 +198,7 @@ class Facts:
         return answers[0]
 
     async def restore(self, caller: Caller, fact: FactId, *, reason: str | None = None) -> FactAt:
-        """A rejected or expired fact is known again and takes its place among the others; its tombstone is lifted."""
+        """A rejected, expired or quarantined fact is known and takes its place among the others; its tombstone is lifted."""
         caller.require(Grant.WRITE)
         change = self._change(caller, "restore", reason)
         async with self._db.read(caller.tenant) as tx:
@@ -196,7 +207,7 @@ class Facts:
         answers: list[FactAt] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, fact)
-            if self._status(found) not in {Status.REJECTED, Status.EXPIRED}:
+            if self._status(found) not in {Status.REJECTED, Status.EXPIRED, Status.QUARANTINED}:
                 raise errors.fact_not_restorable(found.id, found.status)
             await tombstones.lift(tx, caller.subject, [fact_mark(found)])
             over = found.expires_at is not None and found.expires_at <= change.at
@@ -213,6 +224,8 @@ class Facts:
 
     async def _enter(self, caller: Caller, entry: Entry, *, old: FactRecord | None = None) -> WrittenAt:
         """`old` is what it replaces, which must still be as it was."""
+        findings = self._findings(entry.statement)
+        entry = replace(entry, quarantined=screen(findings).quarantined)
         embedded = await self._embed(caller, [entry.statement.text])
         answers: list[WrittenAt] = []
         async with self._db.write(caller.tenant) as tx:
@@ -222,11 +235,12 @@ class Facts:
                 if now is None or now.revision != old.revision:
                     raise errors.fact_moved(old.id)
             written = await enter(tx, await self._index(tx), entry, embedded)
-            if old is not None and written.outcome is Outcome.ADDED:
+            if old is not None and written.outcome is Outcome.ADDED and not entry.quarantined:
                 written = replace(written, outcome=Outcome.SUPERSEDED, related=(old.row_id,))
 
             async def answer(offset: int | None) -> None:
-                answers.append(WrittenAt(written=written, offset=await changes.head(tx) if offset is None else offset))
+                at = await changes.head(tx) if offset is None else offset
+                answers.append(WrittenAt(written=written, offset=at, warnings=cautions(0, findings)))
                 await idempotency.remember(tx, caller, answers[0])
 
             tx.before_commit(answer)
@@ -282,6 +296,12 @@ class Facts:
     async def _embed(self, caller: Caller, texts: Sequence[str]) -> Vectors:
         made = await caller.deadline.wait(self._embedder.embed(list(texts), Purpose.PASSAGE), "embedding the fact")
         return dict(zip(map(text_digest, texts), made, strict=True))
+
+    def _findings(self, statement: Statement) -> Sequence[Finding]:
+        """In its text, or where that does not repeat the value, in the value."""
+        if self._scanner is None:
+            return ()
+        return self._scanner.scan(statement.text) or self._scanner.scan(statement.value)
 
     async def _scope(self, tx: Transaction, caller: Caller, request: FactRequest) -> FactScope:
         if request.session is None:

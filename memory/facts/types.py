@@ -9,6 +9,7 @@ from types import MappingProxyType
 from core.ids import DocumentId, IndexName, SessionId
 from memory.facts.conflicts import Outcome
 from memory.facts.statements import Cardinality, Kind, Status
+from memory.types import Caution
 from storage.fact_records import FactRecord, FormerState, SourceRecord
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -81,6 +82,7 @@ class WrittenAt:
 
     written: Written
     offset: int
+    warnings: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

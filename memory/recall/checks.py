@@ -11,6 +11,7 @@ from memory.recall.learned import Learned
 from memory.recall.moments import timely
 from memory.recall.scoring import Ranked
 from memory.recall.types import Beside, Memo, RecallRequest, Source
+from memory.screening import labels_of
 from storage import recollections
 from storage.database import Reads
 from storage.memory_records import MessageRecord
@@ -65,7 +66,7 @@ class Checks:
         return (
             (found.expires_at is None or found.expires_at > self._now)
             and (request.session is None or found.session == request.session)
-            and message.trust > Trust.QUARANTINED
+            and (request.quarantined or message.trust > Trust.QUARANTINED)
             and not message.forgotten
             and timely(request.moments, message.occurred_at, message.recorded_at)
         )
@@ -105,6 +106,7 @@ def _message(one: Ranked, found: Recollection) -> Memo:
         span=(start, end),
         occurred_at=message.occurred_at,
         occurred_kind=message.occurred_kind.value,
+        labels=labels_of(message.flags),
         spot=(message.session_id, message.seq),
     )
 

@@ -73,6 +73,8 @@ class Learned:
         shown = {Status.ACTIVE}
         if self._request.superseded or moments.as_of is not None:
             shown.add(Status.SUPERSEDED)
+        if self._request.quarantined:
+            shown.add(Status.QUARANTINED)
         return (
             fact.status in shown
             and not fact.withdrawn
@@ -115,6 +117,7 @@ def _fact(one: Ranked, fact: Belief, sources: tuple[Source, ...]) -> Memo:
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
         superseded_by=None if fact.superseded_by is None else row_name("fact", fact.superseded_by),
+        labels=("quarantined",) if fact.status == Status.QUARANTINED else (),
     )
 
 

@@ -19,7 +19,7 @@ from core.telemetry import Stopwatch
 from engines.port import SearchEngine, Vector
 from inference.port import Embedder
 from memory import errors
-from memory.facts.statements import Status
+from memory.facts.statements import Status, Trust
 from memory.recall import answerability, deepening, questions
 from memory.recall.checks import Checks
 from memory.recall.questions import Question
@@ -199,6 +199,8 @@ def _condition(request: RecallRequest, index: IndexRecord | None, limits: Limits
         parts.append(Any((Eq("mem.agent", request.agent), anyones)))
     if request.filter is not None:
         parts.append(parse_filter(request.filter, {} if index is None else index.profile.ranged, limits))
+    if not request.quarantined:
+        parts.append(Not(Eq("mem.trust", int(Trust.QUARANTINED))))
     return All((*parts, *_times(request.moments), *_standing(request)))
 
 
@@ -207,8 +209,12 @@ def _standing(request: RecallRequest) -> list[Filter]:
     superseded now may have held then."""
     if request.moments.as_of is not None or request.moments.as_known_at is not None:
         return []
-    hidden = [status for status in Status if status is not Status.ACTIVE]
-    return [Not(In("mem.status", tuple(one for one in hidden if not (request.superseded and one is Status.SUPERSEDED))))]
+    shown = {Status.ACTIVE}
+    if request.superseded:
+        shown.add(Status.SUPERSEDED)
+    if request.quarantined:
+        shown.add(Status.QUARANTINED)
+    return [Not(In("mem.status", tuple(status for status in Status if status not in shown)))]
 
 
 def _times(moments: Moments) -> list[Filter]:

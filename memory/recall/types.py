@@ -40,6 +40,7 @@ class RecallRequest:
     moments: Moments = field(default_factory=Moments)
     neighbors: bool = False
     superseded: bool = False
+    quarantined: bool = False
     minimum: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     min_offset: int | None = None
 
@@ -94,6 +95,7 @@ class Memo:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     superseded_by: str | None = None
+    labels: tuple[str, ...] = ()
     spot: tuple[int, int] | None = None
     before: tuple[Beside, ...] = ()
     after: tuple[Beside, ...] = ()

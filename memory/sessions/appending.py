@@ -3,19 +3,31 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from core.ids import MessageId, row_number
 from core.limits import Limits
 from core.metadata import Metadata, check_metadata
+from inference.port import Finding
 from memory import errors
+from memory.screening import cautions, screen
 from memory.types import Caution, Restored, Said
-from storage.memory_records import FORGOTTEN, MessageRecord, Role, SessionRecord, SessionState, TimeKind
+from storage.memory_records import (
+    FORGOTTEN,
+    QUARANTINED,
+    RELEASED,
+    MessageRecord,
+    Role,
+    SessionRecord,
+    SessionState,
+    TimeKind,
+)
 
 MESSAGE_ID_CHARACTERS_MAX = 128
 # A fact can be trusted no more than who said it: people most, then models, then tools, whose text anybody may have written.
 TRUST: Mapping[Role, int] = {Role.USER: 3, Role.ASSISTANT: 2, Role.SYSTEM: 2, Role.TOOL: 1}
+TRUST_QUARANTINED = 0
 EARLIEST_PLAUSIBLE_YEAR = 1970
 AHEAD_MAX = timedelta(days=1)
 
@@ -37,15 +49,22 @@ class Draft:
     trust: int
     metadata: Metadata
     restored: Restored | None
+    found: tuple[str, ...] = ()
 
     @property
     def flags(self) -> tuple[str, ...]:
-        return () if self.restored is None else self.restored.flags
+        """Those that it was restored with, and what a scanner found."""
+        restored = () if self.restored is None else self.restored.flags
+        return tuple(sorted({*restored, *self.found}))
 
     @property
     def forgotten(self) -> bool:
         """Whether it is only kept: nothing of it is searchable, and it teaches nothing."""
         return not FORGOTTEN.isdisjoint(self.flags)
+
+    @property
+    def quarantined(self) -> bool:
+        return QUARANTINED in self.flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +143,18 @@ def plan(
         )
         latest = max(filter(None, (latest, one.occurred_at)), default=None)
     return Plan(session=session, drafts=tuple(drafts), known=known, refused=refused, latest=latest, warnings=tuple(warnings))
+
+
+def screened(planned: Plan, findings: Sequence[Sequence[Finding]]) -> Plan:
+    """The plan with what a scanner found in each of its drafts. What its owner had released stays so."""
+    drafts: list[Draft] = []
+    warnings = list(planned.warnings)
+    for draft, found in zip(planned.drafts, findings, strict=True):
+        flags = tuple(flag for flag in screen(found).flags if flag != QUARANTINED or RELEASED not in draft.flags)
+        now = replace(draft, found=flags)
+        drafts.append(replace(now, trust=TRUST_QUARANTINED) if now.quarantined else now)
+        warnings += cautions(draft.place, found)
+    return replace(planned, drafts=tuple(drafts), warnings=tuple(sorted(warnings, key=lambda one: one.place)))
 
 
 def expired(session: SessionRecord, now: datetime) -> bool:

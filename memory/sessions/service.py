@@ -17,9 +17,9 @@ from core.ids import SessionId, TenantId, make_id
 from core.limits import Limits
 from core.metadata import Metadata, Value, check_metadata
 from core.paging import Page, PageRequest
-from inference.port import Embedder, Purpose, TokenCounter
+from inference.port import Embedder, Purpose, Scanner, TokenCounter
 from memory import errors
-from memory.sessions.appending import Draft, Plan, check, expired, plan, sessions_equal
+from memory.sessions.appending import Draft, Plan, check, expired, plan, screened, sessions_equal
 from memory.sessions.windows import Turn, Window, windows_of
 from memory.types import Appended, Heard, Learner, Lesson, Progress, Said, SessionRequest, Wait
 from storage import changes, idempotency, memory_rows, messages, sessions, tombstones, vectors
@@ -61,6 +61,7 @@ class Memory:
         limits: Limits,
         clock: Clock,
         learners: Sequence[Learner] = (),
+        scanner: Scanner | None = None,
     ) -> None:
         self._db = db
         self._embedder = embedder
@@ -69,6 +70,7 @@ class Memory:
         self._limits = limits
         self._clock = clock
         self._learners = learners
+        self._scanner = scanner  # None: nothing is looked for
         self._locks: WeakValueDictionary[tuple[TenantId, int], asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, caller: Caller, request: SessionRequest) -> tuple[SessionRecord, bool]:
@@ -164,11 +166,16 @@ class Memory:
             stored = await messages.by_client_ids(tx, found.row_id, [one.id for one in said if one.id is not None])
             buried = await _buried(tx, found, [one for one in said if one.id not in stored])
         planned = plan(found, said, stored, metadata=metadata, buried=buried, now=self._clock.now())
+        planned = await asyncio.to_thread(self._screened, planned)
         windows, tokens = await asyncio.to_thread(self._cut, planned)
         embedded = await self._embed(caller, {window.body for its in windows for window in its})
-        heard = [self._heard(draft) for draft in planned.drafts]
+        heard = [self._heard(draft) for draft in planned.drafts if not draft.quarantined]
         lessons = [await learner.read(caller, found, heard) for learner in self._learners if heard]
         return _Work(plan=planned, windows=windows, tokens=tokens, vectors=embedded, lessons=tuple(lessons))
+
+    def _screened(self, planned: Plan) -> Plan:
+        scan = None if self._scanner is None else self._scanner.scan
+        return screened(planned, [() if scan is None else scan(draft.content) for draft in planned.drafts])
 
     def _cut(self, planned: Plan) -> tuple[tuple[tuple[Window, ...], ...], tuple[int, ...]]:
         return (

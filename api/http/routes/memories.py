@@ -111,7 +111,7 @@ _FACT: Mapping[str, object] = {
     "recorded_at": "2026-05-01T09:00:01Z",
     "sources": [{"type": "message", "id": "m1", "session_id": "chat-17", "span": [0, 16], "trust": 3}],
 }
-_WRITTEN: Mapping[str, object] = {"id": _ID, "outcome": "superseded", "related": [_OLD], "offset": 44}
+_WRITTEN: Mapping[str, object] = {"id": _ID, "outcome": "superseded", "related": [_OLD], "offset": 44, "warnings": []}
 _NO_FACT = Trouble(kind=NotFound, code="memory.no_such_fact", detail=f"there is no fact {_OLD!r} of this user")
 _FLAWED = Trouble(kind=Invalid, code="memory.invalid_fact", detail="value is empty, or has no letter or digit")
 _CONFLICTS = Trouble(
@@ -128,7 +128,7 @@ _ENDED = Trouble(
 _KEPT = Trouble(
     kind=Conflict,
     code="memory.fact_not_restorable",
-    detail=f"fact {_ID!r} is active; only a rejected or expired fact can be restored.",
+    detail=f"fact {_ID!r} is active; only a rejected, expired or quarantined fact can be restored.",
 )
 
 
@@ -209,7 +209,8 @@ WRITE = Operation(
     summary="Write a fact",
     description="The gate decides what becomes of it: `added`, `merged` or `noop` (nearly or exactly what is known), "
     "`superseded` (it takes the place of `related`), `challenged` (it is trusted less than what it contradicts), `refused` (it "
-    "was rejected or erased before). A `text` is read by rules; what they cannot read is kept as a note.",
+    "was rejected or erased before). What a scanner takes for a secret or a planted instruction is `added` with the status "
+    "`quarantined`, out of every answer until `:restore`. A `text` is read by rules; what they cannot read is kept as a note.",
     tag="Memories",
     needs=Grant.WRITE,
     body=JsonBody(
@@ -363,7 +364,7 @@ REJECT = _verb(
 )
 RESTORE = _verb(
     "restore",
-    "Restore a rejected or expired fact",
+    "Restore a rejected, expired or quarantined fact",
     _restore,
     query=Shape(ReasonQuery),
     description="It takes its place among the others again, and what kept it out is lifted.",

@@ -160,6 +160,12 @@ async def _redact(services: Services, ask: Ask[RedactIn, NoQuery]) -> tuple[Mess
     return await services.remembering.removal.redact(caller, session_id(ask.path), ask.path["message"], ask.body.spans)
 
 
+async def _release(services: Services, ask: Ask[None, OwnerQuery]) -> tuple[MessageRecord, int]:
+    return await services.remembering.quarantine.release(
+        owner(ask.caller, ask.query), session_id(ask.path), ask.path["message"]
+    )
+
+
 def _present_redacted(answer: tuple[MessageRecord, int], exchange: Exchange) -> RedactOut:
     del exchange
     return redacted_out(answer)
@@ -257,7 +263,9 @@ APPEND = Operation(
     summary="Append messages",
     description="All or none, in order. A message with an `id` is written once, however often it is sent; the same id with "
     "another content is 409. `occurred_at` is never taken to be now: absent, it is inferred from the session or missing, and "
-    "`warnings` says so. `wait: indexed` answers once the next search finds them.",
+    "`warnings` says so, as it does of what a scanner takes for a secret, personal data or a planted instruction "
+    "(`content.secret`, `content.pii`, `content.injection`, with kind and place). `wait: indexed` answers once the next search "
+    "finds them.",
     tag="Sessions",
     needs=Grant.WRITE,
     body=JsonBody(
@@ -317,6 +325,24 @@ REDACT = Operation(
     once=True,
     troubles=(*BODY, NO_USER, NO_SESSION, _NO_MESSAGE, ONCE),
 )
+RELEASE = Operation(
+    method="POST",
+    path="/v1/sessions/{id}/messages/{message:path}:release",
+    name="releaseMessage",
+    summary="Release a message from quarantine",
+    description="What a scanner took for a secret or a planted instruction is kept apart: no recall, context or summary has "
+    "it, and nothing is learned from it. Released, it is a message like any other. Releasing twice is no error.",
+    tag="Sessions",
+    needs=Grant.WRITE,
+    body=NoBody(),
+    query=Shape(OwnerQuery),
+    run=_release,
+    present=_present_redacted,
+    answer=Shape(RedactOut),
+    answer_example={"message": {**_MESSAGE, "flags": ["released", "secret"]}, "offset": 44},
+    once=True,
+    troubles=(NO_USER, NO_SESSION, _NO_MESSAGE, ONCE),
+)
 DELETE_MESSAGE = Operation(
     method="DELETE",
     path="/v1/sessions/{id}/messages/{message:path}",
@@ -334,4 +360,4 @@ DELETE_MESSAGE = Operation(
     troubles=(NO_USER, NO_SESSION, _NO_MESSAGE),
 )
 
-OPERATIONS = (APPEND, CREATE, LIST, CLOSE, GET, DELETE, MESSAGES, REDACT, DELETE_MESSAGE)
+OPERATIONS = (APPEND, CREATE, LIST, CLOSE, GET, DELETE, MESSAGES, REDACT, RELEASE, DELETE_MESSAGE)

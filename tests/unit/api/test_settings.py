@@ -36,12 +36,12 @@ def test_every_limit_is_a_setting() -> None:
 def test_backends_are_chosen_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "MNEMIC_DATABASE__KIND": "postgres",
-        "MNEMIC_DATABASE__URL": "postgresql://u:secret@h/n",
+        "MNEMIC_DATABASE__URL": "postgresql://u:hushed@h/n",
         "MNEMIC_EMBEDDER__KIND": "openai",
         "MNEMIC_EMBEDDER__URL": "http://localhost/v1",
         "MNEMIC_EMBEDDER__MODEL": "m",
         "MNEMIC_EMBEDDER__DIMENSION": "8",
-        "MNEMIC_EMBEDDER__API_KEY": "sk-secret",
+        "MNEMIC_EMBEDDER__API_KEY": "sk-hushed",
         "MNEMIC_LIMITS__K_MAX": "7",
         "MNEMIC_INGEST_ROOTS": "/a:/b",
     }.items():
@@ -52,7 +52,7 @@ def test_backends_are_chosen_by_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.embedder.dimension == 8
     assert settings.limits.values().k_max == 7
     assert settings.ingest_roots == (Path("/a"), Path("/b"))
-    assert "secret" not in repr(settings)
+    assert "hushed" not in repr(settings)
 
 
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
