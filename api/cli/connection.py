@@ -95,7 +95,11 @@ def unreachable(service: httpx.AsyncClient, broken: httpx.HTTPError) -> Fault:
         )
     if isinstance(broken, httpx.UnsupportedProtocol):
         return Invalid("cli.invalid_url", f"{base!r} is no address of a service; it looks like http://127.0.0.1:8321.")
-    return Unavailable("cli.connection_lost", f"the connection to {base} failed: {broken or type(broken).__name__}.")
+    return Unavailable(
+        "cli.connection_lost",
+        f"the connection to {base} broke ({str(broken) or type(broken).__name__}). What was acknowledged stays; a job"
+        " goes on when the service runs again. The same command may be given again.",
+    )
 
 
 def segment(name: str) -> str:
