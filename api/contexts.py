@@ -5,11 +5,13 @@ from api.services import Remembering
 from core.caller import Caller
 from core.ids import row_name
 from memory.compression.service import Compression
+from memory.facts.service import Facts
 from memory.recall.service import Recall
 from memory.recall.types import Memo, Moments, RecallRequest
 from memory.sessions.service import Memory
 from retrieval.context_types import Asked, Gathered, Sources
 from retrieval.pieces import Kind, Piece, Section
+from storage.fact_records import FactRecord, fact_id
 from storage.memory_records import MessageRecord
 from storage.memory_rows import Subject
 
@@ -18,7 +20,7 @@ def sources_of(remembering: Remembering) -> Sources:
     return Sources(
         recent=RecentTurns(remembering.memory),
         memories=Recollections(remembering.recall),
-        stable=Standing(remembering.compression),
+        stable=Standing(remembering.compression, remembering.facts),
     )
 
 
@@ -54,18 +56,26 @@ class Recollections:
         )
         found = await self._recall.search(caller, request, vector=asked.vector)
         before = {one.superseded_by: one.text for one in reversed(found.results) if one.superseded_by is not None}
-        pieces = tuple(_memory(one, before.get(one.id)) for one in found.results)
+        # Of another moment recall answers what held then: what replaced it since does not count.
+        then = asked.as_of is not None
+        pieces = tuple(_memory(one, before.get(one.id), None if then else one.superseded_by) for one in found.results)
         return Gathered(pieces=pieces, degraded=found.degraded, answerable=found.answerable)
 
 
 class Standing:
-    """What belongs to the stable prefix: the session's summary as its tree stands. Where a moment is named there is none: the
-    tree is of now."""
+    """What belongs to the stable prefix: the session's summary as its tree stands, and the facts that are pinned. Where a
+    moment is named there is no summary: the tree is of now."""
 
-    def __init__(self, compression: Compression) -> None:
+    def __init__(self, compression: Compression, facts: Facts) -> None:
         self._compression = compression
+        self._facts = facts
 
     async def gather(self, caller: Caller, asked: Asked) -> Gathered:
+        pinned = await self._facts.pinned(caller, as_of=asked.as_of, as_known_at=asked.as_known_at)
+        summary = await self._summary(caller, asked)
+        return Gathered(pieces=(*summary.pieces, *(_pinned(one) for one in pinned)), degraded=summary.degraded)
+
+    async def _summary(self, caller: Caller, asked: Asked) -> Gathered:
         if asked.session is None or asked.summary_tokens < 1:
             return Gathered()
         found = await self._compression.standing(caller, asked.session, asked.summary_tokens)
@@ -78,7 +88,21 @@ class Standing:
         return Gathered(pieces=(piece,))
 
 
-def _memory(one: Memo, before: str | None) -> Piece:
+def _pinned(one: FactRecord) -> Piece:
+    id_ = fact_id(one.row_id)
+    return Piece(
+        id=id_,
+        kind=Kind.FACT,
+        section=Section.MEMORIES,
+        text=one.text,
+        score=1.0,
+        when=one.valid_from,
+        trust=one.trust,
+        chunk=id_,
+    )
+
+
+def _memory(one: Memo, before: str | None, superseded_by: str | None) -> Piece:
     of_message = one.type is Subject.MESSAGE
     return Piece(
         id=one.message_id or one.id,
@@ -94,7 +118,7 @@ def _memory(one: Memo, before: str | None) -> Piece:
         span=one.span,
         trust=one.trust,
         labels=one.labels,
-        superseded_by=one.superseded_by,
+        superseded_by=superseded_by,
         before=before,
         chunk=one.id,
     )

@@ -117,7 +117,7 @@ def _told(service: Service, case: Case, budget: int, extra: Json) -> frozenset[s
 def _locomo(service: Service, questions: int) -> tuple[list[Case], Callable[[Case], Sequence[Result]]]:
     talks = locomo()
     offset = max(remember(service, talk) for talk in talks)
-    cases = [case for talk in talks for case in _sampled(list(_asked(talk, offset)), questions // len(talks))]
+    cases = [case for talk in talks for case in sampled(list(_asked(talk, offset)), questions // len(talks))]
 
     def naive(case: Case) -> Sequence[Result]:
         body: Json = {"query": case.text, "user_id": case.scope["user_id"], "k": RESULTS, "types": ["message"]}
@@ -145,10 +145,10 @@ def _financebench(service: Service, questions: int) -> tuple[list[Case], Callabl
         Case(text=one.text, gold=frozenset(name for name, gain in one.judgments.items() if gain > 0), scope=scope)
         for one in dataset.questions
     ]
-    cases = _sampled([case for case in asked if case.gold], questions)
+    cases = sampled([case for case in asked if case.gold], questions)
     gold = frozenset(page for case in cases for page in case.gold)
     documents = {one.id: one for one in dataset.documents() if one.text.strip()}
-    others = _sampled(sorted(documents.keys() - gold), PAGES)
+    others = sampled(sorted(documents.keys() - gold), PAGES)
     service.put_index(INDEX)
     service.ingest(INDEX, (_page(documents[name]) for name in sorted({*gold, *others} & documents.keys())))
 
@@ -163,7 +163,8 @@ def _page(document: Document) -> Json:
     return {"id": document.id, "title": document.title or None, "text": document.text}
 
 
-def _sampled(items: list[T], size: int) -> list[T]:
+def sampled(items: list[T], size: int) -> list[T]:
+    """As many of them by chance, the same at every run; all where `size` is 0."""
     return items if size <= 0 or len(items) <= size else random.Random(SEED).sample(items, size)  # noqa: S311  # a sample that repeats
 
 

@@ -1,6 +1,7 @@
 """`make evals`: search quality on the development sets; with `memory` first, recall on the development conversations; with
 `cache` first, what the cache serves and how much of it is wrong; with `context` first, how complete a context is; with
-`scanners` first, what the scanners find. A shim: works from any folder, uninstalled."""
+`scanners` first, what the scanners find; with `answerable` first, how calibrated a context's `answerable` is. A shim: works
+from any folder, uninstalled."""
 
 import sys
 from pathlib import Path
@@ -23,6 +24,10 @@ if __name__ == "__main__":
         from evals.scanners import main as of_scanners
 
         sys.exit(of_scanners(sys.argv[2:]))
+    if sys.argv[1:2] == ["answerable"]:
+        from evals.answerable import main as of_answerable
+
+        sys.exit(of_answerable(sys.argv[2:]))
     from evals.quality import main
 
     sys.exit(main())

@@ -38,6 +38,7 @@ class Scales:
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self._counted: dict[str, int] = {}
+        self._costs: dict[str, int] = {}
         openai = budget.form is Form.OPENAI
         wrapped = self.count(EARLIER) + self.message if budget.form is Form.ANTHROPIC else 0
         self.frame = self.count(prefix("", budget.form, "")) + self.message + wrapped + (PRIMING_TOKENS if openai else 0)
@@ -64,6 +65,11 @@ class Scales:
         return self._counted[text]
 
     def cost(self, one: Marked) -> int:
+        if one.marker not in self._costs:
+            self._costs[one.marker] = self._cost(one)
+        return self._costs[one.marker]
+
+    def _cost(self, one: Marked) -> int:
         return self.count(line(one, self.budget.form)) + (self.message if is_turn(one, self.budget.form) else 0)
 
     def heads(self, one: Marked) -> tuple[tuple[str, int], ...]:

@@ -13,9 +13,9 @@ from core.profile import Fusion
 from core.telemetry import DEGRADED, Stopwatch, log
 from engines.port import Vector
 from inference.port import Embedder, Purpose, TextModel, Vocabularies
-from retrieval import context_errors
+from retrieval import answerability, context_errors
 from retrieval.arms import EMBED_SHARE, at_once, together
-from retrieval.assembling import STABLE_SHARES, Assembled, Judged, assemble
+from retrieval.assembling import STABLE_SHARES, Assembled, assemble
 from retrieval.budget import Budget
 from retrieval.context_types import Asked, Clash, Context, ContextRequest, Gathered, Source, Sources
 from retrieval.judging import refusal
@@ -26,7 +26,7 @@ from retrieval.service import Retrieval
 from retrieval.stable import changed_because
 from retrieval.types import Mode, Passage, Progress, SearchRequest
 from retrieval.uniting import united
-from retrieval.worth import by_worth
+from retrieval.worth import by_title, by_worth
 from storage import passages
 from storage.database import Database
 
@@ -35,7 +35,8 @@ SOURCE_SHARE = 0.8
 # Candidates asked for, one for so many tokens of the budget: twice what fills it, since duplicates and refused ones fall away.
 # Packing costs 0.25 ms of CPU for each.
 TOKENS_PER_CANDIDATE = {Section.DOCUMENTS: 60, Section.MEMORIES: 20, Section.RECENT: 30}
-CANDIDATES_MIN = 30
+# At least so many: the order of packing is another than that of recall.
+CANDIDATES_MIN = {Section.DOCUMENTS: 30, Section.MEMORIES: 100, Section.RECENT: 30}
 SUMMARY_SHARE = 0.75
 # Where tokens are bounded by bytes: a summary of so many times fewer of the embedder's tokens.
 CHARACTERS_PER_TOKEN = 6
@@ -98,7 +99,6 @@ class Contexts:
             exact=budget.vocabulary.exact,
             changed_because=changed_because(request.etag, assembled.etag),
             conflicts=_clashes(assembled),
-            # Calibrated for memories (memory/recall/answerability.py); of documents nothing is known yet.
             answerable=found.answerable,
             degraded=(*_degraded_by(reworded), *found.degraded),
             reworded=reworded,
@@ -161,9 +161,9 @@ class Contexts:
         kept = replace(stable, pieces=tuple(piece for piece in stable.pieces if piece.section in wants))
         return _Found(
             stable=kept,
-            moving=(*documents.pieces, *by_worth(memories.pieces), *recent.pieces),
+            moving=(*by_title(documents.pieces, asked[0].query), *by_worth(memories.pieces), *recent.pieces),
             degraded=tuple(dict.fromkeys(told)),
-            answerable=None if documents.pieces or told else memories.answerable,
+            answerable=None if told else _answerable(documents, memories),
         )
 
     async def _embed(self, caller: Caller, queries: Sequence[str], watch: Stopwatch) -> Sequence[Vector] | None:
@@ -200,7 +200,11 @@ class Contexts:
         known = await self._known(caller, found.results, request)
         # What a document said before it was replaced is not searchable any more: an answer as of then may lack it.
         history = ("documents_history",) if request.as_known_at is not None and len(known) < len(found.results) else ()
-        return Gathered(pieces=tuple(_piece(one) for one in known), degraded=(*found.degraded, *history))
+        return Gathered(
+            pieces=tuple(_piece(one) for one in known),
+            degraded=(*found.degraded, *history),
+            answerable=answerability.estimate([one.signals for one in known]),
+        )
 
     async def _known(self, caller: Caller, found: Sequence[Passage], request: ContextRequest) -> Sequence[Passage]:
         """Those of things that had happened, and that had been written down, by the moments that the request names."""
@@ -237,6 +241,11 @@ _Embedding = asyncio.Task[Sequence[Vector] | None]
 async def _embedded(asked: Sequence[Asked], embedding: _Embedding) -> Sequence[Asked]:
     vectors = await asyncio.shield(embedding)
     return asked if vectors is None else [replace(one, vector=own) for one, own in zip(asked, vectors, strict=True)]
+
+
+def _answerable(documents: Gathered, memories: Gathered) -> float | None:
+    recalled = None if memories.answerable is None else answerability.of_memories(memories.answerable)
+    return answerability.either(documents.answerable, recalled)
 
 
 def _degraded_by(reworded: Reworded | None) -> tuple[str, ...]:
@@ -280,7 +289,7 @@ def _asked(request: ContextRequest, budget: Budget, limits: Limits) -> Asked:
         labelled=request.labelled,
         vector=None,
         limits={
-            section: min(limits.k_max, max(CANDIDATES_MIN, request.tokens_max // tokens))
+            section: min(limits.k_max, max(CANDIDATES_MIN[section], request.tokens_max // tokens))
             for section, tokens in TOKENS_PER_CANDIDATE.items()
         },
         summary_tokens=_summary_tokens(budget),
@@ -314,9 +323,10 @@ def _piece(one: Passage) -> Piece:
 
 
 def _clashes(assembled: Assembled) -> tuple[Clash, ...]:
-    return tuple(_clash(one, one.marked.piece.before) for one in assembled.chosen if one.marked.piece.before is not None)
-
-
-def _clash(one: Judged, before: str) -> Clash:
-    piece = one.marked.piece
-    return Clash(id=piece.id, marker=one.marked.marker, current=piece.text, since=piece.when, before=before)
+    """Once each: a fact of the stable half does not know what was before, its twin among those recalled does."""
+    before = {one.marked.piece.identity: one.marked.piece.before for one in assembled.judged if one.marked.piece.before}
+    return tuple(
+        Clash(id=piece.id, marker=one.marked.marker, current=piece.text, since=piece.when, before=before[piece.identity])
+        for one in assembled.chosen
+        if (piece := one.marked.piece).identity in before
+    )

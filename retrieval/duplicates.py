@@ -27,7 +27,7 @@ def covers(texts: Sequence[str]) -> list[frozenset[int]]:
     """
     words = [_WORD.findall(text.casefold()) for text in texts]
     shingles = [_shingles(one) for one in words]
-    fixed = [frozenset(word for word in one if _fixed(word)) for one in words]
+    fixed = [frozenset(word for word in set(one) if _fixed(word)) for one in words]
     holders: defaultdict[object, list[int]] = defaultdict(list)
     for position, own in enumerate(shingles):
         for shingle in own:

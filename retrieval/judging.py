@@ -21,7 +21,8 @@ def noise(marked: Sequence[Marked]) -> dict[str, str]:
     """`below_floor` for the end of each ranked section, by marker."""
     reasons: dict[str, str] = {}
     for section, stop in ((Section.DOCUMENTS, stopping.DOCUMENTS), (Section.MEMORIES, stopping.MEMORIES)):
-        own = [one for one in marked if one.piece.section is section]
+        # By score: in the order of packing, what is worth its room for another reason may stand before what is nearer.
+        own = sorted((one for one in marked if one.piece.section is section), key=lambda one: one.piece.score, reverse=True)
         cut = stopping.kept([one.piece.score for one in own], stop)
         reasons |= {one.marker: "below_floor" for one in own[cut:]}
     return reasons

@@ -118,6 +118,12 @@ async def page(tx: Transaction, owner: Principal, request: PageRequest, query: F
     return Page(items=shown, after=str(shown[-1].row_id) if len(found) > request.limit else None)
 
 
+async def pinned(tx: Transaction, owner: Principal, *, limit: int) -> tuple[FactRecord, ...]:
+    """The owner's active facts that are pinned, oldest first."""
+    wanted = (*_mine(tx, owner), facts.c.pinned.is_(True), facts.c.status == "active")
+    return await _all(tx, select(facts).where(*wanted).order_by(facts.c.id).limit(limit))
+
+
 async def expired(tx: Transaction, at: datetime, *, limit: int) -> tuple[FactRecord, ...]:
     """Facts of the tenant whose time was over then and that are still kept as if it were not."""
     over = (facts.c.tenant == tx.tenant, facts.c.expires_at <= at, facts.c.status.not_in(["expired", "rejected"]))

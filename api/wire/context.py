@@ -148,8 +148,8 @@ class RewritingOut(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOut(Wire):
-    """The context: `text`, or `messages` with Anthropic's `system` beside them. `answerable` is calibrated for
-    memories alone: null where documents are among the candidates. `rewriting` is null where nobody asked for it."""
+    """The context: `text`, or `messages` with Anthropic's `system` beside them. `answerable` is how likely the
+    evidence is in it, null where something could not be asked. `rewriting` is null where nobody asked for it."""
 
     text: str | None
     system: str | None

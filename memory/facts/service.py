@@ -31,6 +31,7 @@ from storage.records import IndexRecord
 
 HISTORY_MAX = 200
 PROFILE_FACTS_MAX = 5_000
+PINNED_MAX = 200
 
 
 class Facts:
@@ -114,9 +115,21 @@ class Facts:
         known_at = as_known_at or now
         async with self._db.read(caller.tenant) as tx:
             found = await facts.known(tx, caller.subject, known_at, limit=PROFILE_FACTS_MAX)
-        mine = [one for one in found if one.scope.session_id is None and one.scope.agent in {None, agent}]
         at = as_of or known_at
-        return Profile(as_of=at, as_known_at=known_at, facts=holding(mine, at), complete=len(found) < PROFILE_FACTS_MAX)
+        mine = holding(_of_everybody(found, agent), at)
+        return Profile(as_of=at, as_known_at=known_at, facts=mine, complete=len(found) < PROFILE_FACTS_MAX)
+
+    async def pinned(
+        self, caller: Caller, *, as_of: datetime | None = None, as_known_at: datetime | None = None
+    ) -> tuple[FactRecord, ...]:
+        """The pinned facts that hold, for everybody who serves this owner; PINNED_MAX of them at most."""
+        if as_of is not None or as_known_at is not None:
+            then = await self.profile(caller, as_of=as_of, as_known_at=as_known_at, agent=None)
+            return tuple(one for one in then.facts if one.pinned)[:PINNED_MAX]
+        caller.require(Grant.READ)
+        async with self._db.read(caller.tenant) as tx:
+            found = await facts.pinned(tx, caller.subject, limit=PINNED_MAX)
+        return holding(_of_everybody(found, None), self._clock.now())
 
     async def patch(self, caller: Caller, fact: FactId, patch: FactPatch) -> FactAt:
         caller.require(Grant.WRITE)
@@ -337,6 +350,11 @@ def _sources(found: Sequence[SourceRecord], statement: Statement, now: datetime)
         own = make_id("wr", now)
         return (SourceRecord(type="caller", id=own, start=0, end=0, trust=statement.trust, at=statement.valid_from),)
     return tuple(replace(one, trust=statement.trust, at=statement.valid_from) for one in found)
+
+
+def _of_everybody(found: Sequence[FactRecord], agent: str | None) -> list[FactRecord]:
+    """Without what is of one session, or of another agent."""
+    return [one for one in found if one.scope.session_id is None and one.scope.agent in {None, agent}]
 
 
 def _supersedable(old: FactRecord, at: datetime) -> None:

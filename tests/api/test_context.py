@@ -237,3 +237,63 @@ def test_a_compressed_session_has_its_summary_in_the_stable_prefix(operator: htt
     made(operator.post("/v1/sessions/chat/messages", json={"user_id": user, "messages": said, "wait": "indexed"}))
     later = context(operator, **asked, stable_etag=after["stable_prefix"]["etag"])
     assert later["stable_prefix"] == {**after["stable_prefix"], "changed_because": None}
+
+
+def test_a_pinned_fact_stands_in_the_stable_prefix_whatever_is_asked(operator: httpx.Client, user: str) -> None:
+    said = {"user_id": user, "entity": "Ann", "attribute": "allergy", "value": "peanuts", "pinned": True}
+    fact = made(operator.post("/v1/memories", json={**said, "valid_from": "2026-05-01T09:00:00Z"}))
+    asked = {"user_id": user, "min_offset": fact["offset"], "sections": {"documents": {"tokens_max": 0}}}
+    first = context(operator, **asked, query="which hotels are near the office?")
+    assert "peanuts" in first["stable_prefix"]["text"]
+    second = context(operator, **asked, query="what is Ann allergic to?", stable_etag=first["stable_prefix"]["etag"])
+    assert second["stable_prefix"] == {**first["stable_prefix"], "changed_because": None}
+    assert second["text"].count("peanuts") == 1
+    then = context(operator, **asked, query="what is Ann allergic to?", as_of="2026-04-01T00:00:00Z")
+    assert "peanuts" not in then["text"]
+    made(operator.patch(f"/v1/memories/{fact['id']}", json={"user_id": user, "pinned": False}))
+    later = context(operator, **asked, query="hotels?", stable_etag=first["stable_prefix"]["etag"])
+    assert "peanuts" not in later["stable_prefix"]["text"]
+    assert "memories" in later["stable_prefix"]["changed_because"]
+
+
+@pytest.mark.parametrize("pin", [{}, {"pinned": True}])
+def test_what_changed_is_told_once_and_since_when_and_what_was_before(
+    operator: httpx.Client, user: str, pin: dict[str, bool]
+) -> None:
+    home = {"user_id": user, "entity": "Ann", "attribute": "home", **pin}
+    made(operator.post("/v1/memories", json={**home, "value": "Oslo", "valid_from": "2026-05-01T09:00:00Z"}))
+    now = made(operator.post("/v1/memories", json={**home, "value": "Bergen", "valid_from": "2026-05-09T09:00:00Z"}))
+    asked = {"user_id": user, "min_offset": now["offset"], "sections": {"documents": {"tokens_max": 0}}}
+    answer = context(operator, **asked, query="where is the home of Ann?")
+    (conflict,) = answer["conflicts"]
+    assert (conflict["id"], conflict["since"]) == (now["id"], "2026-05-09T09:00:00Z")
+    assert "Bergen" in conflict["current"]
+    assert "Oslo" in conflict["before"]
+    assert f"[{conflict['marker']}] " in answer["text"]
+    assert answer["text"].count("Bergen") == 1
+    assert [one["id"] for one in answer["citations"] if one["type"] == "fact"] == [now["id"]]
+    then = context(operator, **asked, query="where is the home of Ann?", as_of="2026-05-05T00:00:00Z")
+    assert "Oslo" in then["text"]
+    assert "Bergen" not in then["text"]
+    assert then["conflicts"] == []
+
+
+def test_what_was_not_yet_written_down_is_not_in_a_context_as_known_then(operator: httpx.Client, user: str) -> None:
+    home = {"user_id": user, "entity": "Ann", "attribute": "home"}
+    first = made(operator.post("/v1/memories", json={**home, "value": "Oslo", "valid_from": "2026-05-01T09:00:00Z"}))
+    written = made(operator.get(f"/v1/memories/{first['id']}", params={"user_id": user}))["recorded_at"]
+    now = made(operator.post("/v1/memories", json={**home, "value": "Bergen", "valid_from": "2026-05-09T09:00:00Z"}))
+    asked = {"user_id": user, "min_offset": now["offset"], "sections": {"documents": {"tokens_max": 0}}}
+    then = context(operator, **asked, query="where is the home of Ann?", as_known_at=written)
+    assert ("Oslo" in then["text"], "Bergen" in then["text"]) == (True, False)
+    assert then["degraded"] == []
+
+
+def test_a_question_that_the_documents_answer_is_more_answerable_than_one_of_something_else(
+    operator: httpx.Client, handbook: str
+) -> None:
+    fair = context(operator, indexes=[handbook])["answerable"]
+    strange = context(operator, indexes=[handbook], query="who won the ice hockey final in Tampere?")["answerable"]
+    assert 0 < strange < 0.3 < fair < 1
+    nothing = {"memories": {"tokens_max": 0}, "documents": {"tokens_max": 0}}
+    assert context(operator, indexes=[handbook], sections=nothing)["answerable"] is None

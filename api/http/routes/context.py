@@ -63,7 +63,7 @@ _ANSWER: Mapping[str, object] = {
             "would_fit_at": None,
         }
     ],
-    "answerable": None,
+    "answerable": 0.74,
     "conflicts": [],
     "degraded": [],
     "rewriting": None,
