@@ -119,7 +119,9 @@ class JsonEndpoint:
         fault = self._unavailable(f"answered {answer.status_code}; check address, model name and key")
         if answer.status_code == 429 or answer.is_server_error:
             retry_after_s = _retry_after_s(answer.headers.get("Retry-After"))
-            fault = self._unavailable(f"answered {answer.status_code}; it is overloaded or down", retry_after_s=retry_after_s)
+            # llama-cpp-python says 500 to a response_format that it does not know.
+            why = "it is overloaded, down, or cannot do what it is asked"
+            fault = self._unavailable(f"answered {answer.status_code}; {why}", retry_after_s=retry_after_s)
             raise _Again(fault, wait_s=retry_after_s)
         raise fault
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.errors import Fault
+from core.telemetry import log
 from inference.port import Prompt, TextModel
 from memory.compression.citing import Sentence
 from memory.compression.faithfulness import Cited, Written, as_said, judge
@@ -64,6 +65,7 @@ async def rewrite(
     try:
         completion = await model.complete(prompt, RewrittenSummary, within_s=within_s * TIME_SHARE)
     except Fault as fault:  # down, too slow, over the cap, nonsense: the extractive summary is there already
+        log.warning("summary_not_rewritten", code=fault.code, detail=fault.message)
         return Rewriting(fallback=fault.code)
     written = [Written(text=one.text, cites=tuple(cite - 1 for cite in one.cites)) for one in completion.answer.sentences]
     return held(written, chosen, tokens_max, words)
@@ -71,7 +73,10 @@ async def rewrite(
 
 def held(written: Sequence[Written], chosen: Sequence[Sentence], tokens_max: int, words: Words) -> Rewriting:
     """What of it stands, completed by what it left out."""
-    judged = judge(written, chosen, words.terms).sentences
+    verdict = judge(written, chosen, words.terms)
+    flaws = sorted(flaw.value for flaw in verdict.flaws)
+    log.info("summary_rewritten", written=len(written), stood=len(written) - len(flaws), flaws=flaws)
+    judged = verdict.sentences
     if not any(one.rewritten for one in judged):
         return Rewriting(fallback=NOTHING_STANDS)
     said = {source for one in judged for source in one.sources}
