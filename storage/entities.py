@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, tuple_
 
 from core.ids import Principal
 from storage.database import Transaction
@@ -31,6 +31,19 @@ async def page(tx: Transaction, owner: Principal, *, after: str, limit: int) -> 
         .limit(limit)
     )
     return tuple((row.alias, row.name) for row in await tx.execute(statement))
+
+
+async def aliases(tx: Transaction, *, after: tuple[str, str], limit: int) -> tuple[tuple[Principal, str, str], ...]:
+    """Every (owner, folded alias, entity's name) of the tenant from behind an (owner, alias)."""
+    places = tuple_(entity_aliases.c.owner, entity_aliases.c.alias)
+    statement = (
+        select(entity_aliases.c.owner, entity_aliases.c.alias, entities.c.name)
+        .join(entities, (entities.c.id == entity_aliases.c.entity_id) & (entities.c.tenant == entity_aliases.c.tenant))
+        .where(entity_aliases.c.tenant == tx.tenant, places > after)
+        .order_by(entity_aliases.c.owner, entity_aliases.c.alias)
+        .limit(limit)
+    )
+    return tuple((Principal(row.owner), row.alias, row.name) for row in await tx.execute(statement))
 
 
 async def call(tx: Transaction, owner: Principal, *, name: str, folded: str, alias: str, kind: str, at: datetime) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
 
 from core.ids import Principal
 from core.metadata import Metadata
@@ -96,6 +96,22 @@ async def superseded(tx: Transaction, scope: FactScope, prefix: str, *, by: int)
     """The facts of one entity's attribute that this row ended."""
     statement = select(facts).where(*_within(tx, scope), starts_with(facts.c.triple, prefix), facts.c.superseded_by == by)
     return await _all(tx, statement.order_by(facts.c.id))
+
+
+async def doubled(tx: Transaction, *, after: int, limit: int) -> tuple[FactRecord, ...]:
+    """The first of each group of active facts that say the same for the same scope, by row from behind `after`."""
+    group = [facts.c[name] for name in ("owner", "agent", "session_id", "triple", "polarity", "cardinality")]
+    first = func.min(facts.c.id).label("first")
+    mine = (facts.c.tenant == tx.tenant, facts.c.status == "active", ~facts.c.withdrawn)
+    groups = select(first).where(*mine).group_by(*group).having(func.count() > 1).subquery()
+    statement = select(facts).where(facts.c.id.in_(select(groups.c.first)), facts.c.id > after)
+    return await _all(tx, statement.order_by(facts.c.id).limit(limit))
+
+
+async def called(tx: Transaction, named: Sequence[tuple[Principal, str]]) -> tuple[FactRecord, ...]:
+    """The facts about these (owner, folded name)."""
+    its = [and_(facts.c.owner == owner, starts_with(facts.c.triple, f"{name}\x1f")) for owner, name in named]
+    return await _all(tx, select(facts).where(facts.c.tenant == tx.tenant, or_(*its)).order_by(facts.c.id)) if its else ()
 
 
 async def latest_active(tx: Transaction, scope: FactScope, prefix: str, *, limit: int) -> tuple[FactRecord, ...]:

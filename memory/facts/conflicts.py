@@ -176,11 +176,12 @@ def _covers(fact: Known, new: Statement, slot: Sequence[Known]) -> bool:
     at, start = new.valid_from or UNDATED, fact.valid_from or UNDATED
     if at >= start:
         return fact.valid_to is None or at < fact.valid_to or at <= (fact.seen_at or start)
-    between = (other for other in slot if _competes(other, fact) and at <= (other.valid_from or UNDATED) <= start)
+    between = (other for other in slot if competes(other, fact) and at <= (other.valid_from or UNDATED) <= start)
     return fact.status is not Status.CHALLENGED and not any(between)
 
 
-def _competes(other: Known, fact: Known) -> bool:
+def competes(other: Known, fact: Known) -> bool:
+    """Whether the two cannot both be so at a time."""
     if other.status not in {Status.ACTIVE, Status.SUPERSEDED} or other.withdrawn:
         return False
     if fold(other.value) == fold(fact.value):

@@ -15,6 +15,7 @@ from core.ids import Principal
 from core.metadata import Metadata, Value
 from memory import errors
 from memory.facts.conflicts import NEW, Known, Outcome, Proof, Revision, Verdict, judge, rearranged
+from memory.facts.equals import Tidied, Union
 from memory.facts.rows import hide, show, text_digest
 from memory.facts.statements import Cardinality, Statement, Status, comparable, fold, triple_of
 from memory.facts.timeline import UNDATED
@@ -121,8 +122,10 @@ async def discard(
     tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change, *, reopens: bool = True
 ) -> None:
     """Takes a fact out for good, and lets stand again what it had ended, unless it was true and is only kept no more."""
-    await facts.remove(tx, [fact.row_id])
-    await hide(tx, index, fact)
+    doomed = [fact, *[one for one in await slot_of(tx, fact) if await _went_into(tx, one, fact)]]
+    await facts.remove(tx, [one.row_id for one in doomed])
+    for one in doomed:
+        await hide(tx, index, one)
     if reopens:
         await settle(tx, index, fact, change)
 
@@ -140,17 +143,17 @@ async def settle(tx: Transaction, index: IndexRecord | None, fact: FactRecord, c
     """Places the facts of `fact`'s slot anew, after it went, came back or weighs otherwise."""
     if index is None:
         return
-    slot = {one.row_id: one for one in await _slot(tx, fact)}
+    slot = {one.row_id: one for one in await slot_of(tx, fact)}
     mine = slot.get(fact.row_id)
     if mine is not None and mine.status != Status.REJECTED:
         await _arrange(tx, index, slot, gone=None, change=change)
         return
-    for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id]:
+    for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id and not _equal(one, fact)]:
         slot[one.row_id] = await changed(tx, one, change, withdrawn=False)
     await _arrange(tx, index, slot, gone=fact.row_id, change=change)
     prefix = triple_of(fact.entity, fact.attribute, "")
     for one in await facts.superseded(tx, fact.scope, prefix, by=fact.row_id):  # other values, where there may be many
-        await _arrange(tx, index, {each.row_id: each for each in await _slot(tx, one)}, gone=fact.row_id, change=change)
+        await _arrange(tx, index, {each.row_id: each for each in await slot_of(tx, one)}, gone=fact.row_id, change=change)
 
 
 async def _arrange(
@@ -163,12 +166,55 @@ async def _arrange(
     await _revise(tx, index, slot, (revisions, None), change=change)
 
 
+async def unite(tx: Transaction, index: IndexRecord, slot: Mapping[int, FactRecord], tidied: Tidied, *, change: Change) -> None:
+    """Makes one of facts that are equal: one stays, with the proofs of all, the others lead to it and are kept with theirs."""
+    held = dict(slot)
+    for union in tidied.unions:
+        kept, gone = slot[union.kept.id], [slot[row] for row in union.gone]
+        its = await facts.sources_of(tx, [one.row_id for one in (kept, *gone)])
+        sources = {(one.type, one.id, one.start): one for row in its.values() for one in row}
+        await facts.add_sources(tx, kept.row_id, tuple(sources.values()))
+        proofs = sum(one.trust >= union.kept.trust for one in sources.values())
+        now = await facts.weigh(tx, kept, proofs=proofs, seen_at=union.kept.seen_at)
+        held[kept.row_id] = await _with_all(tx, now, gone, union=union, change=change)
+        await show(tx, index, held[kept.row_id])
+        for one in gone:
+            retired = {"status": Status.SUPERSEDED, "superseded_by": kept.row_id, "withdrawn": True, "pinned": False}
+            held[one.row_id] = await changed(tx, one, change, **retired)
+            await show(tx, index, held[one.row_id])
+    if not tidied.changes_beliefs:
+        await _revise(tx, index, held, (tidied.revisions, None), change=change)
+
+
+async def _with_all(
+    tx: Transaction, kept: FactRecord, gone: Sequence[FactRecord], *, union: Union, change: Change
+) -> FactRecord:
+    """The one that stays, as much worth as any of them."""
+    every = (kept, *gone)
+    ends = [one.expires_at for one in every if one.expires_at is not None]
+    values: dict[str, object] = {
+        "trust": union.kept.trust,
+        "valid_from": union.kept.valid_from,
+        "importance": max(one.importance for one in every),
+        "pinned": any(one.pinned for one in every),
+        "expires_at": max(ends) if len(ends) == len(every) else None,
+    }
+    return await changed(tx, kept, change, **{name: value for name, value in values.items() if value != getattr(kept, name)})
+
+
 async def changed(tx: Transaction, fact: FactRecord, change: Change, **values: object) -> FactRecord:
     """The fact with other values; Conflict when somebody else changed it meanwhile."""
     now = await facts.change(tx, fact, change, **values)
     if now is None:
         raise errors.fact_moved(fact.id)
     return now
+
+
+async def slot_of(tx: Transaction, fact: FactRecord) -> Sequence[FactRecord]:
+    """Every fact about the same attribute of the same entity; where there may be many values, about the same value."""
+    if fact.cardinality == Cardinality.ONE:
+        return await facts.exclusive(tx, fact.scope, triple_of(fact.entity, fact.attribute, ""))
+    return [one for one in await facts.same(tx, fact.scope, fact.triple) if one.cardinality == fact.cardinality]
 
 
 def as_known(fact: FactRecord) -> Known:
@@ -225,10 +271,22 @@ async def _known(tx: Transaction, scope: FactScope, new: Statement) -> Sequence[
     return tuple({fact.row_id: fact for fact in (*slot, *near)}.values())
 
 
-async def _slot(tx: Transaction, fact: FactRecord) -> Sequence[FactRecord]:
-    if fact.cardinality == Cardinality.ONE:
-        return await facts.exclusive(tx, fact.scope, triple_of(fact.entity, fact.attribute, ""))
-    return [one for one in await facts.same(tx, fact.scope, fact.triple) if one.cardinality == fact.cardinality]
+async def _went_into(tx: Transaction, one: FactRecord, fact: FactRecord) -> bool:
+    """Whether a fact was united with another, at once or by way of those between."""
+    seen: set[int] = set()
+    while one.withdrawn and one.superseded_by is not None and one.row_id not in seen and _equal(one, fact):
+        if one.superseded_by == fact.row_id:
+            return True
+        seen.add(one.row_id)
+        found = await facts.find(tx, one.scope.owner, one.superseded_by)
+        if found is None:
+            return False
+        one = found
+    return False
+
+
+def _equal(one: FactRecord, other: FactRecord) -> bool:
+    return (one.triple, one.polarity) == (other.triple, other.polarity)
 
 
 async def _similarity(

@@ -9,12 +9,15 @@ from core.clock import VirtualClock
 from core.ids import DocumentId, IndexName
 from core.limits import Limits
 from core.paging import PageRequest
+from inference.onnx.embedder import OnnxEmbedder
 from memory.facts.conflicts import Outcome
 from memory.facts.consolidation import Consolidation
 from memory.facts.service import Facts
 from memory.facts.types import DocumentSource, FactRequest
 from storage.facts import FactQuery
 from tests.support.indexing import ANN, HANDBOOK, Stack
+from tests.support.remembering import Room
+from tests.support.stores import Store
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
 
@@ -77,3 +80,46 @@ async def test_a_fact_goes_with_the_document_that_alone_supports_it(remembered: 
     await remembered.stack.delete("ann.md")
     assert await remembered.consolidation.look() == 1
     assert await remembered.stored() == []
+
+
+@pytest.fixture
+def room(store: Store, embedder: OnnxEmbedder) -> Room:
+    return Room(store.db, embedder)
+
+
+async def test_facts_under_a_name_that_is_explained_later_get_the_one_name_and_keep_their_words(room: Room) -> None:
+    await room.write("Oslo", entity="Annie")
+    await room.write("blue", entity="Ann", attribute="colour")
+    await room.say("Please call me Annie.")
+    assert await room.consolidation.look() == 1
+    home, _ = await room.stored()
+    assert (home.entity, home.value, home.text) == ("Ann", "Oslo", "Annie's home is Oslo.")
+    assert (await room.write("Rome")).written.outcome is Outcome.SUPERSEDED
+    assert await room.consolidation.look() == 0
+
+
+async def test_what_was_told_under_two_names_becomes_one_with_all_proofs_and_the_pin(room: Room) -> None:
+    first = (await room.write("Oslo", entity="Annie", importance=0.2)).written.fact
+    second = (await room.write("Oslo", entity="Ann", importance=0.9, pinned=True)).written.fact
+    await room.say("Please call me Annie.")
+    await room.consolidation.look()
+    assert first is not None
+    assert second is not None
+    kept, gone = await room.stored()
+    assert (kept.row_id, kept.proofs, kept.importance, kept.pinned, kept.status) == (first.row_id, 2, 0.9, True, "active")
+    assert (gone.row_id, gone.superseded_by, gone.withdrawn, gone.pinned) == (second.row_id, first.row_id, True, False)
+    assert sum("home" in body for body in await room.rows()) == 1
+    assert (await room.write("Oslo")).written.outcome is Outcome.NOOP
+    await room.facts.delete(room.caller(), kept.id)
+    assert await room.stored() == [], "what went into it goes with it"
+
+
+async def test_one_name_for_two_values_would_be_a_judgement_and_is_left_alone(room: Room) -> None:
+    await room.write("Oslo", entity="Annie")
+    await room.write("Rome", entity="Ann")
+    await room.say("Please call me Annie.")
+    assert await room.consolidation.look() == 0
+    assert [(one.entity, one.value, one.status) for one in await room.stored()] == [
+        ("Annie", "Oslo", "active"),
+        ("Ann", "Rome", "active"),
+    ]
