@@ -108,7 +108,10 @@ async def live(foundation: Foundation, runtime: Runtime, *, ready: Callable[[], 
         checks = {"worker": workers.failing, "disk": partial(_disk, foundation.folder.path)}
         runtime.serve(services, checks)
         ready()
-        await workers.run()
+        async with together() as group:
+            # Behind the start, which it would slow, and before the first context call, which would wait for it.
+            group.create_task(asyncio.to_thread(backends.vocabularies.named, None))
+            await workers.run()
 
 
 async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack) -> _Backends:
@@ -119,12 +122,7 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     database = Database.open(database_url(settings, folder))
     stack.push_async_callback(database.close)
     runtime.lacks("embedder", "loading the model; the first start converts it once")
-    vocabularies = CarriedVocabularies()
-    async with together() as group:
-        loading = group.create_task(asyncio.to_thread(make_embedder, settings, folder))
-        # Beside the model: else the first context call waits for it, 0.7 s where nothing else runs.
-        group.create_task(asyncio.to_thread(vocabularies.named, None))
-    embedder = loading.result()
+    embedder = await asyncio.to_thread(make_embedder, settings, folder)
     stack.push_async_callback(embedder.close)
     runtime.has("embedder")
     runtime.lacks("engine", "opening")
@@ -138,7 +136,12 @@ async def _open(foundation: Foundation, runtime: Runtime, stack: AsyncExitStack)
     if upstream is not None:
         stack.push_async_callback(upstream.close)
     return _Backends(
-        database=database, embedder=embedder, engine=engine, vocabularies=vocabularies, model=model, upstream=upstream
+        database=database,
+        embedder=embedder,
+        engine=engine,
+        vocabularies=CarriedVocabularies(),
+        model=model,
+        upstream=upstream,
     )
 
 

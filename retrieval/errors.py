@@ -32,10 +32,11 @@ def query_too_large(size: int, limit: int) -> TooLarge:
 
 
 def too_many_indexes(count: int, limit: int) -> Invalid:
-    return Invalid(
-        "retrieval.too_many_indexes",
-        f"this would search {count} indexes at once; the limit is {limit}. Name those to search in `indexes`.",
+    what = (
+        f"this would search {count} indexes at once; the limit is {limit}. Name those to search in `indexes`, or let the "
+        "operator raise MNEMIC_LIMITS__INDEXES_PER_SEARCH_MAX"
     )
+    return Invalid("retrieval.too_many_indexes", f"{what}.", errors=(FieldError(pointer="/indexes", detail=what),))
 
 
 def model_mismatch(names: Iterable[IndexName]) -> Invalid:

@@ -297,3 +297,10 @@ def test_a_question_that_the_documents_answer_is_more_answerable_than_one_of_som
     assert 0 < strange < 0.3 < fair < 1
     nothing = {"memories": {"tokens_max": 0}, "documents": {"tokens_max": 0}}
     assert context(operator, indexes=[handbook], sections=nothing)["answerable"] is None
+
+
+def test_more_indexes_than_one_call_may_search_are_refused_with_the_way_out(operator: httpx.Client) -> None:
+    many = [f"nowhere-{number}" for number in range(10_001)]
+    told = problem(operator.post("/v1/context", json={"query": "leave", "indexes": many}), 422, "retrieval.too_many_indexes")
+    assert [one["pointer"] for one in told["errors"]] == ["/indexes"]
+    assert "MNEMIC_LIMITS__INDEXES_PER_SEARCH_MAX" in told["detail"]
