@@ -1,81 +1,66 @@
-"""The conflict gate on written cases (evals/cases/conflicts.txt), through the real service: how often the last step of a case
-has the outcome that it must have, what holds afterwards, and how often something was superseded that must not be."""
+"""The conflict gate on written cases (evals/cases), through the real service and, for what no request can state, its ledger:
+how often the last step of a case has the outcome that it must have, what holds afterwards, and how often something was
+superseded that must not be."""
 
 import argparse
 import json
 import re
 import tempfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+from evals import gate
+from evals.conflict_cases import Case, Seen, measure, read
 from evals.provenance import provenance
 from evals.service import Json, Service, serve
 
 CASES = Path(__file__).resolve().parent / "cases" / "conflicts.txt"
+ADVERSARIAL = Path(__file__).resolve().parent / "cases" / "conflicts_adversarial.txt"
+OLDER = gate.CASES
 BASELINE = Path(__file__).resolve().parent / "baselines" / "conflicts.json"
 FIRST_DAY = datetime(2025, 12, 31, tzinfo=UTC)
 ROLES = {"u": "user", "a": "assistant", "t": "tool"}
 _STEP = re.compile(r"(?P<who>[uatwn])(?P<day>\d+|-) (?P<said>.+)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One line of the file. `values` are folded and sorted."""
-
-    category: str
-    outcome: str
-    values: tuple[str, ...]
-    steps: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What a case came to."""
-
-    outcome: str
-    values: tuple[str, ...]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every committed share is reached and at most one case in a hundred supersedes falsely."""
     options = _options(arguments)
-    cases = tuple(read(CASES.read_text()))
+    older = OLDER.read_text()
+    said = (*read(CASES.read_text()), *gate.spoken(older))
+    hard = tuple(read(ADVERSARIAL.read_text()))
     with tempfile.TemporaryDirectory(prefix="mnemic-conflicts-") as folder, serve(Path(folder) / "data") as address:
         service = Service(address)
-        seen = [play(service, f"case-{place}", case) for place, case in enumerate(cases)]
-    for case, one in zip(cases, seen, strict=True):
-        if (case.outcome, case.values) != (one.outcome, one.values):
-            print(f"{case.category}: {' ; '.join(case.steps)}")
-            print(f"    {case.outcome} {case.values}, but {one.outcome} {one.values}")
-    figures = measure(cases, seen)
+        seen = [play(service, f"case-{place}", case) for place, case in enumerate((*said, *hard))]
+    stated = gate.stated(older)
+    entered = gate.play([steps for _, steps in stated])
+    written = (*said, *(case for case, _ in stated))
+    came_to = (*seen[: len(said)], *entered)
+    _tell(written, came_to)
+    _tell(hard, seen[len(said) :])
+    figures = {**measure(written, came_to), **{f"adversarial_{k}": v for k, v in measure(hard, seen[len(said) :]).items()}}
     print(json.dumps(figures, indent=2))
-    if options.write_baselines:
-        BASELINE.write_text(json.dumps({"figures": figures, "provenance": provenance()}, indent=2) + "\n")
     before = _committed()
-    low = [name for name, share in before.items() if "accuracy" in name and figures[name] < share]
+    if options.write_baselines:
+        kept = {name: share for name, share in before.items() if name.startswith("held_out")}
+        BASELINE.write_text(json.dumps({"figures": {**figures, **kept}, "provenance": provenance()}, indent=2) + "\n")
+    low = [name for name, share in before.items() if "accuracy" in name and figures.get(name, share) < share]
     for name in low:
         print(f"{name}: {figures[name]} now, {before[name]} committed")
     return 1 if low or figures["false_supersession_rate"] > 0.01 else 0
 
 
+def _tell(cases: Sequence[Case], seen: Sequence[Seen]) -> None:
+    for case, one in zip(cases, seen, strict=True):
+        if (case.outcome, case.values) != (one.outcome, one.values):
+            print(f"{case.category}: {' ; '.join(case.steps)}")
+            print(f"    {case.outcome} {case.values}, but {one.outcome} {one.values}")
+
+
 def _committed() -> dict[str, float]:
     return json.loads(BASELINE.read_text())["figures"] if BASELINE.exists() else {}
-
-
-def read(text: str) -> Iterator[Case]:
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            category, outcome, values, steps = (part.strip() for part in line.split("|", 3))
-            yield Case(
-                category=category,
-                outcome=outcome,
-                values=tuple(sorted(one.strip().casefold() for one in values.split(",") if one.strip())),
-                steps=tuple(step.strip().replace("\\n", "\n") for step in steps.split(" ; ")),
-            )
 
 
 def play(service: Service, user: str, case: Case) -> Seen:
@@ -91,21 +76,6 @@ def play(service: Service, user: str, case: Case) -> Seen:
         outcome = told or _observed(before, _facts(service, user))
     holding = [one for one in _facts(service, user).values() if one["status"] == "active" and one["polarity"]]
     return Seen(outcome=outcome, values=tuple(sorted(str(one["value"]).casefold() for one in holding)))
-
-
-def measure(cases: Sequence[Case], seen: Sequence[Seen]) -> Mapping[str, float]:
-    """Shares of cases; `false_supersession_rate` is over those that must supersede nothing."""
-    pairs = list(zip(cases, seen, strict=True))
-    right = Counter(case.category for case, one in pairs if case.outcome == one.outcome)
-    total = Counter(case.category for case in cases)
-    quiet = [(case, one) for case, one in pairs if case.outcome != "superseded"]
-    return {
-        "cases": len(cases),
-        "outcome_accuracy": round(sum(right.values()) / len(cases), 4),
-        "state_accuracy": round(sum(case.values == one.values for case, one in pairs) / len(cases), 4),
-        "false_supersession_rate": round(sum(one.outcome == "superseded" for _, one in quiet) / len(quiet), 4),
-        **{f"outcome_accuracy_{name}": round(right[name] / count, 4) for name, count in sorted(total.items())},
-    }
 
 
 def _take(service: Service, user: str, who: str, *, at: datetime | None, said: str) -> str | None:

@@ -30,6 +30,12 @@ _FILLER_WORDS = (
     "a an and are at be by for has have how in is it my of on our that the them there they this to was were who with"
 )
 _FILLERS = frozenset(_FILLER_WORDS.split())
+# Words that a text may have more without speaking of another thing: light verbs, emphasis.
+_LIGHT_WORDS = (
+    "take takes taking go goes going get gets getting do does doing having make makes making being play playing how all each "
+    "one very really quite so too also just always often usually generally please like likes much lot truly actually"
+)
+_LIGHT = frozenset(_LIGHT_WORDS.split())
 _ENDINGS = frozenset(["", "s", "es", "d", "ed", "e", "y", "ies", "ing", "ning", "ting", "ly"])
 _IN_TIME = frozenset({Status.ACTIVE, Status.SUPERSEDED, Status.CHALLENGED})
 
@@ -209,14 +215,15 @@ def _values_alike(fact: Known, new: Statement) -> bool:
     """What a cosine is blind to: the text is a frame around a value, so "the status is open" is near "the status is closed".
 
     One value at a time must have the same words, or an update would be lost. Where there are many, one side may say more than
-    the other, but not each something else ("in the morning", "in the evening"), nor compare the other way round.
+    the other in words that name nothing; any other makes it another thing ("a half marathon" is no marathon). Nor may they
+    compare the other way round. What is missed stands twice, what is merged falsely is lost.
     """
     if new.cardinality is Cardinality.ONE:
         return frozenset(_words(fact.value)) == frozenset(_words(new.value))
     left, right = _words(fact.text), _words(new.text)
     more = [word for word in left if not any(_varies(word, other) for other in right)]
     less = [word for word in right if not any(_varies(word, other) for other in left)]
-    return not (more and less) and ("than" not in left or left == right)
+    return not (more and less) and _LIGHT.issuperset([*more, *less]) and ("than" not in left or left == right)
 
 
 def _words(text: str) -> list[str]:
@@ -226,7 +233,13 @@ def _words(text: str) -> list[str]:
 def _varies(word: str, other: str) -> bool:
     """Whether the two are forms of one word."""
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
-    return word == other or (shared >= 3 and {word[shared:], other[shared:]} <= _ENDINGS)
+    endings = {_undoubled(one[shared:], one[shared - 1 : shared]) for one in (word, other)}
+    return word == other or (shared >= 3 and endings <= _ENDINGS)
+
+
+def _undoubled(ending: str, last: str) -> str:
+    """Without a consonant that a stem doubles before its ending: swim, swim-ming."""
+    return ending[1:] if len(ending) > 1 and ending[0] == last else ending
 
 
 def _proof(new: Statement, fact: Known) -> Proof:

@@ -60,6 +60,8 @@ _DIET_WAS = about_me(Form("diet", "{who} is no longer {v}.", polarity=False))
 _NO_FOOD = thing_of_mine(Form("eats", "{who} does not eat {v}.", Kind.PREFERENCE, MANY, polarity=False))
 _ALLERGY = thing_of_mine(Form("allergy", "{who} is allergic to {v}.", cardinality=MANY))
 
+_ALLERGY_WAS = thing_of_mine(Form("allergy", "{who} is not allergic to {v}.", cardinality=MANY, polarity=False))
+
 
 def _relative(match: re.Match[str]) -> Draft | None:
     """My sister Ann; my dog's name is Rex."""
@@ -142,6 +144,7 @@ RULES: Sequence[Rule] = (
     rule(rf"{HAVE}{NOW} (?:went|gone|turned|become|became) (?:a )?{_DIET}\b", _DIET_IS),
     rule(rf"(?:I'm|I am) (?:no longer|not) (?:an? )?{_DIET}\b", _DIET_WAS),
     rule(rf"(?:I'm|I am){NOW} (?:severely |very |badly |quite )?allergic to {_THING}{STOP}", _ALLERGY),
+    rule(rf"(?:I'm|I am) (?:no longer|not) allergic to {_THING}(?:{_NO_MORE})?{STOP}", _ALLERGY_WAS),
     rule(rf"I (?:don't|do not|never|no longer) eat {_THING}(?:{_NO_MORE})?{STOP}", _NO_FOOD),
     rule(
         r"[Mm]y (?:new |work |personal )?e-?mail(?: address)? is(?: now)? (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",

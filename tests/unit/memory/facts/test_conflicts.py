@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from memory.facts.conflicts import Outcome, judge, rearranged
 from memory.facts.statements import Status, comparable, fold
 from tests.support.notebook import Notebook, day, home
@@ -149,6 +151,31 @@ def test_words_put_the_other_way_round_or_in_each_others_place_are_not_merged() 
     book.write(home("dogs more than cats", many=True), home("one tablet in the morning", many=True))
     assert book.write(home("cats more than dogs", many=True), similarity={1: 0.99}) is Outcome.ADDED
     assert book.write(home("one tablet in the evening", many=True), similarity={2: 0.99}) is Outcome.ADDED
+
+
+@pytest.mark.parametrize(
+    "less, more",
+    [
+        ("run a marathon", "run a half marathon"),
+        ("call the owner", "call the former owner"),
+        ("hockey", "ice hockey"),
+        ("book a table", "book a table for two"),
+    ],
+)
+def test_a_word_more_that_makes_it_another_thing_is_never_merged(less: str, more: str) -> None:
+    for first, second in ((less, more), (more, less)):
+        book = Notebook()
+        book.write(home(first, many=True))
+        assert book.write(home(second, 2, many=True), similarity={1: 0.97}) is Outcome.ADDED
+
+
+@pytest.mark.parametrize("said", ["long walks", "taking long walks", "really long walks", "just a long walk"])
+def test_a_word_more_that_names_no_thing_is_merged(said: str) -> None:
+    book = Notebook()
+    book.write(home("long walks", many=True), home("swimming", many=True))
+    expected = Outcome.NOOP if said == "long walks" else Outcome.MERGED
+    assert book.write(home(said, 2, many=True), similarity={1: 0.97}) is expected
+    assert book.write(home("to swim", 3, many=True), similarity={2: 0.97}) is Outcome.MERGED
 
 
 def test_below_the_threshold_nothing_is_merged() -> None:
