@@ -17,6 +17,9 @@ NEIGHBOURS = 16
 EVIDENCE_WIDTH = 0.05
 UNPLACED_WEIGHT = 0.3
 MARGIN_MAX = 0.3
+# Where no entry with another answer is known, nobody knows how near one may be: that speaks for nothing. Counted as far away, a
+# partition of one entry served 8 % of the different pairs of qqp and 69 % of paws_val's; so, 0.3 % and 6 %.
+MARGIN_UNKNOWN = 0.05
 
 FEATURES = (
     "cosine",
@@ -78,7 +81,6 @@ def choose(question: Marks, neighbours: Sequence[Neighbour]) -> Candidate | None
         evidence[one.group] = evidence.get(one.group, 0.0) + weight
     group = max(evidence, key=evidence.__getitem__)
     chosen = next(one for one in neighbours if one.group == group)
-    others = [one.similarity for one in neighbours if one.group != group and one.placed]
     comparison = compare(question, chosen.marks)
     return Candidate(
         neighbour=chosen,
@@ -86,7 +88,7 @@ def choose(question: Marks, neighbours: Sequence[Neighbour]) -> Candidate | None
         features=(
             chosen.similarity,
             nearest - chosen.similarity,
-            min(MARGIN_MAX, chosen.similarity - others[0]) if others else MARGIN_MAX,
+            _margin(chosen, neighbours),
             evidence[group] / sum(evidence.values()),
             math.log1p(sum(one.group == group for one in neighbours)),
             0.0 if chosen.placed else 1.0,
@@ -99,6 +101,14 @@ def choose(question: Marks, neighbours: Sequence[Neighbour]) -> Candidate | None
             comparison.reordered,
         ),
     )
+
+
+def _margin(chosen: Neighbour, neighbours: Sequence[Neighbour]) -> float:
+    """How much farther the nearest entry known to answer otherwise is: at least the last of many that answer alike."""
+    others = [one.similarity for one in neighbours if one.group != chosen.group and one.placed]
+    if not others and len(neighbours) >= NEIGHBOURS and all(one.group == chosen.group for one in neighbours):
+        others = [neighbours[-1].similarity]
+    return min(MARGIN_MAX, chosen.similarity - others[0]) if others else MARGIN_UNKNOWN
 
 
 def score(candidate: Candidate, weights: Weights) -> float:

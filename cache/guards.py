@@ -7,14 +7,17 @@ obeyed: as vetoes they would refuse many good paraphrases.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from cache.lexicon import (
     ADVERBS,
+    ASKING,
+    BOUNDS,
     COORDINATORS,
     LINKERS,
+    MODALS,
     MONTH_LEADS,
     MONTHS,
     MONTHS_AMBIGUOUS,
@@ -22,6 +25,8 @@ from cache.lexicon import (
     NUMBER_WORDS,
     OPPOSITES,
     QUANTIFIERS,
+    QUANTITIES,
+    QUANTITIES_APART,
     SEASONS,
     STOP,
     UNIT_SIGNS,
@@ -32,6 +37,10 @@ from cache.lexicon import (
 
 # Parity of negation vetoes only where the rest of the words is shared: "has not come" and "still waiting" may be one question.
 NEGATION_OVERLAP_MIN = 0.6
+# Long texts of nearly the same words in another order than a phrase's move explains: 84 % of such pairs in the even half of
+# paws_val differ. As short as questions are, order says little (qqp), and only an equal bag of words is looked at.
+SWAP_OVERLAP_MIN = 0.7
+SWAP_WORDS_MIN = 8
 TEXT_CHARACTERS_MAX = 8_192  # more of a text is not looked at: the exact tiers serve long ones
 
 _QUOTED = re.compile(
@@ -47,6 +56,7 @@ _DEGREES = re.compile(r"°\s?([CF])\b")
 _SUFFIXES = ("ations", "ation", "ings", "ing", "ied", "ies", "ed", "es", "s", "ly", "er", "e")
 _OPPOSITE = frozenset(OPPOSITES) | frozenset((right, left) for left, right in OPPOSITES)
 _OPPOSED = frozenset(word for pair in OPPOSITES for word in pair)
+_MEASURING = frozenset(QUANTITIES) | frozenset(QUANTIFIERS) | {word for phrase in (*BOUNDS, *MODALS) for word in phrase.split()}
 _NO_NAMES = STOP | {"i"} | frozenset(MONTHS) | frozenset(WEEKDAYS)
 _DIRECTED = frozenset({"from", "to", "into", "than", "before", "after"})
 
@@ -71,6 +81,10 @@ class Marks:
     linked: tuple[tuple[str, str], ...]
     figures: tuple[str, ...]
     coordinated: bool
+    quantities: frozenset[str]
+    bounds: frozenset[str]
+    modals: frozenset[str]
+    about: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +130,10 @@ def read(text: str) -> Marks:
         linked=tuple(sorted(_ends(words, LINKERS))),
         figures=figures,
         coordinated=not COORDINATORS.isdisjoint(words) or "&" in seen,
+        quantities=frozenset(_quantities(words)),
+        bounds=frozenset(_phrases(words, BOUNDS)),
+        modals=frozenset(() if words[:1] and words[0] in ASKING else _phrases(words, MODALS)),
+        about=tuple(sorted(_content(word) for word in words if _content(word) and word not in _MEASURING)),
     )
 
 
@@ -129,9 +147,10 @@ def compare(one: Marks, other: Marks) -> Comparison:
         ("units", not (one.units_loose or other.units_loose) and _conflict(one.units, other.units)),
         ("quoted", bool(one.quoted and other.quoted) and one.quoted != other.quoted),
         ("negation", one.negated != other.negated and overlap >= NEGATION_OVERLAP_MIN),
-        ("order", reordered),
+        ("order", reordered or (overlap >= SWAP_OVERLAP_MIN and _swapped(one.content, other.content))),
         ("opposites", opposed and _only_opposites_differ(one, other)),
         ("names", _one_name_differs(one, other)),
+        ("quantifiers", one.about == other.about and _measured_otherwise(one, other)),
     )
     sided = sum(
         bool(left) != bool(right)
@@ -252,6 +271,25 @@ def _reordered(one: Marks, other: Marks) -> bool:
     return not (coordinated and _rotated(*_middles(left, right)))
 
 
+def _swapped(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether the words that two long texts share have changed places, beyond one phrase that moved."""
+    if min(len(one), len(other)) < SWAP_WORDS_MIN:
+        return False
+    shared = Counter(one) & Counter(other)
+    left, right = _only(one, shared), _only(other, shared)
+    return left != right and not _rotated(*_middles(left, right))
+
+
+def _only(words: tuple[str, ...], these: Counter[str]) -> tuple[str, ...]:
+    left = Counter(these)
+    kept: list[str] = []
+    for word in words:
+        if left[word] > 0:
+            left[word] -= 1
+            kept.append(word)
+    return tuple(kept)
+
+
 def _ends_differ(one: Marks, other: Marks) -> bool:
     kinds = {kind for kind, _ in one.directions} & {kind for kind, _ in other.directions}
     return any(
@@ -282,6 +320,31 @@ def _only_opposites_differ(one: Marks, other: Marks) -> bool:
     left, right = one.words - other.words, other.words - one.words
     swapped = {word for pair in _OPPOSITE for word in pair if pair[0] in left and pair[1] in right}
     return not ({_content(word) for word in left - swapped} ^ {_content(word) for word in right - swapped}) - {""}
+
+
+def _measured_otherwise(one: Marks, other: Marks) -> bool:
+    """`all files`, `some files`; `at least two`, `at most two`; `must I`, `may I`. Where one says nothing of it, nothing is
+    forbidden."""
+    left, right = one.quantities - other.quantities, other.quantities - one.quantities
+    apart = any(frozenset((a, b)) in QUANTITIES_APART for a in left for b in right)
+    return apart or _conflict(one.bounds, other.bounds) or _conflict(one.modals, other.modals)
+
+
+def _quantities(words: Sequence[str]) -> Iterable[str]:
+    """`the most` is a superlative."""
+    for before, word in zip(("", *words), words, strict=False):
+        if word in QUANTITIES and (before, word) != ("the", "most"):
+            yield QUANTITIES[word]
+
+
+def _phrases(words: Sequence[str], kinds: Mapping[str, str]) -> Iterable[str]:
+    """What the phrases of up to three words say, the longest first: `no more than` is not `more than`."""
+    place = 0
+    while place < len(words):
+        found = next((size for size in (3, 2, 1) if " ".join(words[place : place + size]) in kinds), 0)
+        if found:
+            yield kinds[" ".join(words[place : place + found])]
+        place += max(1, found)
 
 
 def _one_name_differs(one: Marks, other: Marks) -> bool:

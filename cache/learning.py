@@ -1,6 +1,7 @@
 """What a namespace is set up to do and what it has learned: settings, labels, scores, and the operating point they give. Read
 from the records now and then, so that several processes agree within seconds."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 
@@ -46,6 +47,7 @@ class Namespace:
     fresh: int = 0
     points: dict[float, Operating] = field(default_factory=dict[float, Operating])
     static_upper: float | None = None
+    learning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def see(self, score: float, similarity: float) -> None:
         """A lookup had a candidate without a veto."""
@@ -53,37 +55,44 @@ class Namespace:
         if len(self.scores) > 2 * SCORES_KEPT:
             del self.scores[:-SCORES_KEPT]
 
-    def operating(self, rate_max: float) -> Operating:
+    async def operating(self, rate_max: float) -> Operating:
+        """Learned on a thread: of 6,000 labels it takes up to 90 ms. Who comes meanwhile waits for the same."""
         if self.settings.mode == Mode.OFF:
             return NOWHERE
+        async with self.learning:
+            self._outdate()
+            if rate_max not in self.points:
+                labels, scores = [one for one, _ in self.labels], [one for one, _ in self.scores]
+                self.points[rate_max] = await asyncio.to_thread(operating_point, labels, scores, rate_max)
+            return self.points[rate_max]
+
+    def _outdate(self) -> None:
         if self.fresh >= max(1, min(RELEARN_MAX, len(self.labels) // RELEARN_SHARE)) or len(self.points) > RATES_MAX:
             self.points.clear()
             self.static_upper = None
             self.fresh = 0
-        if rate_max not in self.points:
-            labels, scores = [one for one, _ in self.labels], [one for one, _ in self.scores]
-            self.points[rate_max] = operating_point(labels, scores, rate_max)
-        return self.points[rate_max]
 
-    def rule(self, weights: Weights, wrong_rate_max: float | None) -> Rule:
+    async def rule(self, weights: Weights, wrong_rate_max: float | None) -> Rule:
         """How it decides for a caller, who may only ask for fewer wrong answers."""
         own = self.settings.wrong_rate_max
         rate = own if wrong_rate_max is None else min(own, wrong_rate_max)
-        operating = self.operating(rate)
+        operating = await self.operating(rate)
         mode = Mode(self.settings.mode)
         return Rule(
             mode=mode,
             weights=weights,
             operating=operating,
             cosine_min=self.settings.threshold,
-            static_upper=self._static_upper() if mode is Mode.STATIC else 1.0,
+            static_upper=await self._static_upper() if mode is Mode.STATIC else 1.0,
         )
 
-    def _static_upper(self) -> float:
-        if self.static_upper is None:
-            labels = [Label(score=similarity, wrong=one.wrong, audited=one.audited) for one, similarity in self.labels]
-            self.static_upper = bound_at(self.settings.threshold, labels, [similarity for _, similarity in self.scores])
-        return self.static_upper
+    async def _static_upper(self) -> float:
+        async with self.learning:
+            if self.static_upper is None:
+                labels = [Label(score=similarity, wrong=one.wrong, audited=one.audited) for one, similarity in self.labels]
+                scores = [similarity for _, similarity in self.scores]
+                self.static_upper = await asyncio.to_thread(bound_at, self.settings.threshold, labels, scores)
+            return self.static_upper
 
 
 class Learning:

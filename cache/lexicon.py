@@ -186,3 +186,49 @@ QUANTIFIERS: Mapping[str, str] = _spelled(
     quarterly="quarterly",
     yearly="yearly annual annually",
 )
+
+# How much of something is meant, where another that is apart from it cannot be a paraphrase. Negators are left to parity.
+QUANTITIES: Mapping[str, str] = _spelled(
+    all="all every each everyone everybody everything always both entire entirely whole full complete",
+    any="any anyone anybody",
+    some="some something someone sometimes several few half partial partially either",
+    most="most mostly usually majority",
+    only="only single exactly one once solely",
+    many="many multiple",
+    rarely="rarely seldom hardly limited",
+    twice="twice double",
+)
+QUANTITIES_APART = frozenset(
+    frozenset(pair.split("/"))
+    for pair in [
+        "all/any",
+        "all/some",
+        "all/most",
+        "all/only",
+        "all/rarely",
+        "some/most",
+        "many/only",
+        "most/rarely",
+        "only/twice",
+    ]
+)
+BOUNDS: Mapping[str, str] = {
+    "at least": "from",
+    "no less than": "from",
+    "no fewer than": "from",
+    "at most": "up to",
+    "up to": "up to",
+    "no more than": "up to",
+    "not more than": "up to",
+    "more than": "over",
+    "less than": "under",
+    "fewer than": "under",
+    "exactly": "exactly",
+}
+# What one is bound to do, and what one is free to do.
+MODALS: Mapping[str, str] = {
+    **dict.fromkeys(("must", "have to", "has to", "need to", "needs to", "required to", "obliged to", "mandatory"), "must"),
+    **dict.fromkeys(("may", "can", "could", "allowed to", "permitted to", "able to", "optional"), "may"),
+}
+# A question that begins with one of these asks for the way or the reason: there `can` and `must` are one.
+ASKING = frozenset({"how", "what", "which", "who", "whom", "whose", "when", "where", "why"})

@@ -80,12 +80,12 @@ class Partitions:
         now_s = self._clock.monotonic()
         if held.refreshed_s is not None and now_s - held.refreshed_s < REFRESH_S:
             return
-        first = held.refreshed_s is None
         # Marked before reading: what is stored from here on is put by whoever stores it.
         held.refreshed_s = now_s
         whole = False
         try:
-            await self._read(tenant, partition, held, after=0 if first else max(0, held.seen - OVERLAP))
+            # A large one takes seconds to read in: who gave up has read a part of it for the next.
+            await self._read(tenant, partition, held, after=max(0, held.seen - OVERLAP))
             whole = True
         finally:
             if not whole:

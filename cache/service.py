@@ -216,7 +216,7 @@ class Cache:
 
     async def _look(self, where: Place, namespace: Namespace, request: LookupRequest, offset: int) -> Found:
         deadline, clock = where.eyes.deadline, self._parts.clock
-        rule = namespace.rule(self._parts.learning.weights, request.wrong_rate_max)
+        rule = await namespace.rule(self._parts.learning.weights, request.wrong_rate_max)
         waits_s = max(0.0, deadline.remaining_s() - MARGIN_S)
         if request.wait_ms is not None:
             waits_s = min(waits_s, request.wait_ms / 1000)

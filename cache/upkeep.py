@@ -207,7 +207,7 @@ class Upkeep:
         async with self._parts.db.read(caller.tenant) as tx:
             counters = await cache_ledger.counters(tx, name)
             entries = await cache_entries.count(tx, name)
-        rule = namespace.rule(self._parts.learning.weights, None)
+        rule = await namespace.rule(self._parts.learning.weights, None)
         return Figures(
             settings=namespace.settings,
             entries=entries,

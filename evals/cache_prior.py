@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.acceptance import FEATURES, Neighbour, Weights, choose
-from cache.guards import read
+from cache.acceptance import FEATURES, MARGIN_UNKNOWN, Candidate, Weights
+from evals.cache_crowd import Crowd
 from evals.cache_play import Play
 from evals.cache_texts import Ask, Pair, minimal_pairs, pairs, vectors
 from evals.provenance import provenance
@@ -107,31 +107,23 @@ def fit(rows: Numbers, right: Numbers, weights: Numbers) -> Numbers:
 
 
 def _development() -> tuple[Numbers, Numbers, Numbers]:
+    """Lookups where an entry with another answer was known: only those say what a margin is worth."""
     asks = questions(pairs("qqp")[0::2], QUESTIONS)
     embedded = vectors([ask.text for ask in asks])
     blank = Weights(values=(0.0,) * len(FEATURES), intercept=0.0, provenance={})
-    rows: list[tuple[float, ...]] = []
-    right: list[bool] = []
-    weights: list[float] = []
+    seen: list[tuple[Candidate, bool, float]] = []
     for judged in JUDGED:
         play = Play(blank, embedded.shape[1], judged=judged, seed=SEED)
         play.learn(asks, embedded)
-        kept = [(candidate, was_right) for candidate, was_right in play.seen[WARM_UP:] if not candidate.vetoes]
-        rows += [candidate.features for candidate, _ in kept]
-        right += [was_right for _, was_right in kept]
-        weights += [1.0] * len(kept)
+        seen += [(candidate, right, 1.0) for candidate, right in play.seen[WARM_UP:] if not candidate.vetoes]
+    crowd = Crowd(asks, embedded)
     tuned = minimal_pairs("tune")
-    known = vectors([text for pair in tuned for text in (pair.a, pair.b)])
-    for place, pair in enumerate(tuned):
-        alike = float(known[2 * place] @ known[2 * place + 1])
-        near = Neighbour(key=0, similarity=alike, group=0, placed=True, marks=read(pair.b))
-        candidate = choose(read(pair.a), [near])
-        assert candidate is not None
-        if set(candidate.vetoes) <= SHOWN_BY_FEATURES:
-            rows.append(candidate.features)
-            right.append(pair.same)
-            weights.append(MINIMAL_WEIGHT)
-    return np.array(rows), np.array(right, np.float64), np.array(weights)
+    for pair, candidate in zip(tuned, crowd.candidates(tuned), strict=True):
+        if candidate is not None and set(candidate.vetoes) <= SHOWN_BY_FEATURES:
+            seen.append((candidate, pair.same, MINIMAL_WEIGHT))
+    known = [one for one in seen if one[0].features[FEATURES.index("margin")] != MARGIN_UNKNOWN]
+    rows = np.array([candidate.features for candidate, _, _ in known])
+    return rows, np.array([right for _, right, _ in known], np.float64), np.array([weight for _, _, weight in known])
 
 
 if __name__ == "__main__":

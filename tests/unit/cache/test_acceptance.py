@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cache.acceptance import FEATURES, Neighbour, choose, score
+from cache.acceptance import FEATURES, MARGIN_UNKNOWN, NEIGHBOURS, Neighbour, choose, score
 from cache.flat import FlatIndex, scanned
 from cache.guards import read
 from cache.prior import prior
@@ -31,7 +31,12 @@ def test_the_group_with_most_evidence_answers_by_its_nearest_entry() -> None:
 
 def test_the_margin_is_to_the_nearest_entry_with_another_answer() -> None:
     assert feature("margin", near(1, 0.9, 1), near(2, 0.88, 1), near(3, 0.75, 2)) == pytest.approx(0.15)
-    assert feature("margin", near(1, 0.9, 1), near(2, 0.88, 2, placed=False)) == 0.3
+    assert feature("margin", near(1, 0.9, 1), near(2, 0.88, 2, placed=False)) == MARGIN_UNKNOWN
+
+
+def test_a_margin_that_nobody_measured_is_not_taken_for_a_wide_one() -> None:
+    assert feature("margin", near(1, 0.95, 1)) == MARGIN_UNKNOWN
+    assert feature("margin", *(near(key, 0.95 - key / 100, 1) for key in range(NEIGHBOURS))) == pytest.approx(0.15)
 
 
 def test_neighbours_that_disagree_lower_the_score() -> None:

@@ -38,6 +38,16 @@ def vetoes(one: str, other: str) -> tuple[str, ...]:
         ("Is the bill monthly?", "Is the bill yearly?", "opposites"),
         ("Who governs Ohio?", "Who governs Utah?", "names"),
         ("How do I call Ann Lee?", "How can I call Eva Lee?", "names"),
+        ("Do all cats bite?", "Do some cats bite?", "quantifiers"),
+        ("Is the shop always open?", "Is the shop rarely open?", "quantifiers"),
+        ("Do I need at least two keys?", "Do I need at most two keys?", "quantifiers"),
+        ("Must I wear a hat?", "May I wear a hat?", "quantifiers"),
+        ("Is a hat required to enter?", "Is a hat allowed to enter?", "quantifiers"),
+        (
+            "The old king of the northern valley sent a heavy silver ring to his younger sister in the south",
+            "The younger sister of the northern king sent a heavy silver ring to his old valley in the south",
+            "order",
+        ),
     ],
 )
 def test_a_near_certain_difference_is_a_veto(one: str, other: str, veto: str) -> None:
@@ -57,6 +67,14 @@ def test_a_near_certain_difference_is_a_veto(one: str, other: str, veto: str) ->
         ("Before running, should I stretch?", "Should I stretch before running?"),
         ("Are students graded by teachers?", "Do teachers grade students?"),
         ("My card has not come after 2 weeks", "My card has not come"),
+        ("Do all cats bite?", "Does every cat bite?"),
+        ("Must I wear a hat?", "Do I have to wear a hat?"),
+        ("How can I change my name?", "How must I change my name?"),
+        ("What are the most famous bridges?", "What are some famous bridges?"),
+        (
+            "After the long winter the farmers of the valley mended every fence and bought new horses",
+            "The farmers of the valley mended every fence and bought new horses after the long winter",
+        ),
         ("", "anything"),
         ("Are you for the two party system?", "Are you for the 2 party system?"),
         ("Is the Honda City or the Hyundai Verna better?", "Is the Hyundai Verna or the Honda City better?"),
