@@ -5,8 +5,8 @@ import asyncio
 import gc
 import hmac
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from api.keys import Keys
 from api.ledger import StoredLedger
 from api.proxying import Proxy
 from api.remembering import Means, make_remembering
-from api.services import Runtime, Services
+from api.services import Caching, Runtime, Services
 from api.settings import Settings
 from api.wire.documents import parse_line
 from api.worker import Workers
@@ -164,8 +164,7 @@ async def _assemble(foundation: Foundation, backends: _Backends, stack: AsyncExi
         embedder=spec.name, languages=LANGUAGES, tokens_max=spec.tokens_max, default=IndexProfile(fusion=fusion)
     )
     retrieval = Retrieval(db=database, engine=backends.engine, embedder=backends.embedder, progress=projector, limits=limits)
-    room = caching(database=database, embedder=backends.embedder, retrieval=retrieval, progress=projector, clock=clock)
-    cached, cache_work = await stack.enter_async_context(room)
+    cached, cache_work = await stack.enter_async_context(_cache(foundation, backends, retrieval, projector))
     remembering = make_remembering(
         Means(
             database=database,
@@ -217,6 +216,19 @@ def _contexts(
         limits=foundation.settings.limits.values(),
         secret=hmac.digest(foundation.operator_key.encode(), b"mnemic: fences of contexts", "sha256"),
         model=backends.model,
+    )
+
+
+def _cache(
+    foundation: Foundation, backends: _Backends, retrieval: Retrieval, projector: Projector
+) -> AbstractAsyncContextManager[tuple[Caching, Mapping[str, Callable[[], Awaitable[None]]]]]:
+    return caching(
+        database=backends.database,
+        embedder=backends.embedder,
+        retrieval=retrieval,
+        progress=projector,
+        clock=foundation.clock,
+        limits=foundation.settings.cache.values(),
     )
 
 

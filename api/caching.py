@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from api.services import Caching
 from cache.importing import Importing
 from cache.service import Cache, Secrets, rooms
+from cache.types import StoreLimits
 from cache.upkeep import Upkeep, UserEntries
 from core.clock import Clock
 from inference.port import Embedder
@@ -17,10 +18,10 @@ from storage.database import Database
 
 @asynccontextmanager
 async def caching(
-    *, database: Database, embedder: Embedder, retrieval: Retrieval, progress: Progress, clock: Clock
+    *, database: Database, embedder: Embedder, retrieval: Retrieval, progress: Progress, clock: Clock, limits: StoreLimits
 ) -> AsyncGenerator[tuple[Caching, Mapping[str, Callable[[], Awaitable[None]]]]]:
     """The services, and the loops that work for them. What is still to be written is written at the end."""
-    parts = rooms(db=database, embedder=embedder, search=retrieval, clock=clock)
+    parts = rooms(db=database, embedder=embedder, search=retrieval, clock=clock, limits=limits)
     secrets = Secrets(database, clock)
     cache = Cache(parts, secrets, progress=progress, chance=random.Random())  # noqa: S311  # which hits are audited is no secret
     upkeep = Upkeep(parts, secrets)

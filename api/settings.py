@@ -11,8 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from cache.types import StoreLimits
 from core.errors import FieldError, Invalid
-from core.limits import Limits
+from core.limits import MIB, Limits
 from core.profile import DENSE_WEIGHT_DEFAULT
 from memory.compression.types import Triggers
 from memory.recall.weights import Weights
@@ -26,6 +27,7 @@ OPERATOR_KEY_CHARACTERS_MIN = 16
 
 _DEFAULTS = Limits()
 _TRIGGERS = Triggers()
+_STORED = StoreLimits()
 
 
 def _split_paths(value: object) -> object:
@@ -258,6 +260,20 @@ class ScannerSettings(_Group):
         return tuple(label for label, wanted in chosen.items() if wanted)
 
 
+class CacheSettings(_Group):
+    """What one cached answer may take."""
+
+    response_bytes_max: int = Field(
+        default=_STORED.response_bytes_max, gt=0, le=16 * MIB, description="a cached answer as JSON, bytes"
+    )
+    sources_max: int = Field(default=_STORED.sources_max, gt=0, le=256, description="sources that a cached answer may cite")
+    tags_max: int = Field(default=_STORED.tags_max, gt=0, le=64, description="tags of a cached answer")
+
+    def values(self) -> StoreLimits:
+        """The same as the value that the cache room takes."""
+        return StoreLimits(**self.model_dump())
+
+
 class LogSettings(_Group):
     """What the service writes to standard error."""
 
@@ -295,6 +311,7 @@ class Settings(BaseSettings):
     recall: RecallSettings = Field(default_factory=RecallSettings, description="how memories are weighed")
     compression: CompressionSettings = Field(default_factory=CompressionSettings, description="when sessions are compressed")
     scanners: ScannerSettings = Field(default_factory=ScannerSettings, description="what is looked for in what is remembered")
+    cache: CacheSettings = Field(default_factory=CacheSettings, description="bounds on cached answers")
     ingest_roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
         default=(), description="directories that directory and JSONL jobs may read below, separated by ':' (';' on Windows)"
     )

@@ -64,7 +64,7 @@ class Importing:
         caller.require(Grant.WRITE)
         stores = [_store(request, item) for item in request.items]
         for one in stores:
-            check(one)
+            check(one, self._parts.limits)
             place(caller, one.question, embedder=self._parts.embedding.model)
         await self._parts.embedding.warm([one.question.query for one in stores], caller.deadline)
         results = await self._stored(caller, stores)

@@ -25,7 +25,19 @@ from cache.placing import place
 from cache.prior import prior
 from cache.signing import Holding, Seen, grant, holding, seal, unseal
 from cache.storing import Draft, Refused, Storing, check, check_lease, refuse_unwelcome
-from cache.types import LEASE_S_MAX, LOOKUP_HOURS, Found, LookupRequest, Mode, Place, Search, Status, Stored, StoreRequest
+from cache.types import (
+    LEASE_S_MAX,
+    LOOKUP_HOURS,
+    Found,
+    LookupRequest,
+    Mode,
+    Place,
+    Search,
+    Status,
+    Stored,
+    StoreLimits,
+    StoreRequest,
+)
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.errors import Conflict
@@ -40,6 +52,7 @@ POLL_S = 0.25
 # Before the deadline a follower is told that the answer is pending, so that it hears of it.
 MARGIN_S = 0.1
 SECRETS_MAX = 1_024
+DEFAULT_STORE_LIMITS = StoreLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +66,12 @@ class Rooms:
     learning: Learning
     ledger: Ledger
     clock: Clock
+    limits: StoreLimits
 
 
-def rooms(*, db: Database, embedder: Embedder, search: Search, clock: Clock) -> Rooms:
+def rooms(
+    *, db: Database, embedder: Embedder, search: Search, clock: Clock, limits: StoreLimits = DEFAULT_STORE_LIMITS
+) -> Rooms:
     """The parts that lookups, stores and upkeep share."""
     embedding = Embedding(embedder)
     learning = Learning(db, clock, prior())
@@ -68,6 +84,7 @@ def rooms(*, db: Database, embedder: Embedder, search: Search, clock: Clock) -> 
         learning=learning,
         ledger=ledger,
         clock=clock,
+        limits=limits,
     )
 
 
@@ -135,7 +152,7 @@ class Cache:
         """Keeps an answer, or says why not. Raises Conflict for a lease that no longer holds and a source that is not there
         yet, TooLarge, Invalid."""
         caller.require(Grant.WRITE)
-        size = check(request)
+        size = check(request, self._parts.limits)
         where = place(caller, request.question, embedder=self._parts.embedding.model)
         secret = await self._secrets.of(caller.tenant)
         held = None if request.lease is None else _own_lease(holding(secret, request.lease), where)
@@ -162,7 +179,9 @@ class Cache:
             caller.deadline.check("storing many answers")
             try:
                 refuse_unwelcome(request, Mode(namespace.settings.mode))
-                drafts[where.exact] = await self._storing.draft(where, request, namespace, size=check(request), seen=None)
+                drafts[where.exact] = await self._storing.draft(
+                    where, request, namespace, size=check(request, self._parts.limits), seen=None
+                )
             except Refused as refused:
                 results[where.exact] = Stored(entry=None, reason=refused.reason)
             except Conflict as conflict:

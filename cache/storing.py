@@ -20,14 +20,12 @@ from cache.leases import Lease, refusal
 from cache.placing import eyes_digest
 from cache.signing import Holding, Seen
 from cache.types import (
-    RESPONSE_BYTES_MAX,
-    SOURCES_MAX,
-    TAGS_MAX,
     TTL_S_MAX,
     Mode,
     Place,
     Status,
     Stored,
+    StoreLimits,
     StoreRequest,
 )
 from core.caller import Caller
@@ -64,17 +62,17 @@ class Refused(Exception):
         self.reason = reason
 
 
-def check(request: StoreRequest) -> int:
+def check(request: StoreRequest, limits: StoreLimits) -> int:
     """What can be said of an answer without reading anything: its size as JSON; Invalid, TooLarge."""
     size = len(json.dumps(request.response, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
-    if size > RESPONSE_BYTES_MAX:
-        raise errors.response_too_large(size, RESPONSE_BYTES_MAX)
+    if size > limits.response_bytes_max:
+        raise errors.response_too_large(size, limits.response_bytes_max)
     if request.ttl_s is not None and not 1 <= request.ttl_s <= TTL_S_MAX:
         raise errors.out_of_range("ttl_s", request.ttl_s, f"1 to {TTL_S_MAX}")
-    if len(request.sources) > SOURCES_MAX:
-        raise errors.out_of_range("sources", f"{len(request.sources)} long", f"at most {SOURCES_MAX} long")
-    if len(request.tags) > TAGS_MAX:
-        raise errors.out_of_range("tags", f"{len(request.tags)} long", f"at most {TAGS_MAX} long")
+    if len(request.sources) > limits.sources_max:
+        raise errors.out_of_range("sources", f"{len(request.sources)} long", f"at most {limits.sources_max} long")
+    if len(request.tags) > limits.tags_max:
+        raise errors.out_of_range("tags", f"{len(request.tags)} long", f"at most {limits.tags_max} long")
     for place, source in enumerate(request.sources):
         if source.version is None and source.type in {"document", "fact"}:
             raise errors.version_needed(place)

@@ -15,10 +15,7 @@ from core.limits import KIB, MIB
 from retrieval.types import SearchRequest, SearchResult
 from storage.cache_records import EntryRecord, NamespaceRecord, SourceName, SourceStanding
 
-RESPONSE_BYTES_MAX = MIB
 QUERY_BYTES_MAX = 8 * KIB
-SOURCES_MAX = 64
-TAGS_MAX = 16
 IMPORT_MAX = 1_000
 TTL_S_DEFAULT = 7 * 24 * 3600
 TTL_S_MAX = 365 * 24 * 3600
@@ -27,6 +24,15 @@ ENTRIES_MAX = 1_000_000
 WRONG_RATE_DEFAULT = 0.02
 LEASE_S_MAX = 600
 LOOKUP_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreLimits:
+    """What one answer may take: its size as JSON, the sources it cites, its tags."""
+
+    response_bytes_max: int = MIB
+    sources_max: int = 64
+    tags_max: int = 16
 
 
 class Mode(StrEnum):

@@ -1,25 +1,32 @@
 """`python -m evals.cache_http`: whether what evals/cache_streams.py plays in process is what the service does. A stream of
-banking77 goes through the HTTP API in shadow mode, nothing judged, and beside it through the same policies in process: every
-candidate's similarity, score and guards have to agree.
+banking77 goes through the HTTP API, and beside it through the same policies. First in shadow mode, nothing judged: similarity,
+score and guards of every candidate have to agree. Then in mode verified, every miss judged by the service itself, with audits:
+every decision has to agree. Which hits are audited is the service's chance, which the play follows.
 """
 
 import argparse
+import asyncio
+import dataclasses
+import json
 import random
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.acceptance import Candidate, score
 from cache.admission import bypass_reason
 from cache.fingerprint import normalized
+from cache.learning import RELEARN_MAX, Namespace
 from cache.prior import prior
-from evals.cache_play import Play
+from cache.types import Mode, namespace_by_default
+from evals.cache_play import Look, Play
 from evals.cache_texts import Ask, intents, vectors
 from evals.service import Json, Service, serve
 
-NAMESPACE = "parity"
+NAMESPACE, LEARNING = "parity", "learning"
+RATE_MAX = 0.05
 SHARE_TOLERATED = 1e-3  # of a cosine or a score: a batch of texts rounds otherwise than one text alone
 
 
@@ -32,6 +39,28 @@ class Difference:
     play: tuple[object, ...]
 
 
+@dataclass(slots=True, kw_only=True)
+class Taught:
+    """What became of a stream. `otherwise`: decided otherwise than in process, and no rounding of a vector explains it."""
+
+    requests: int = 0
+    hits: int = 0
+    wrong: int = 0
+    audits: int = 0
+    by_rounding: int = 0
+    otherwise: int = 0
+
+    def note(self, told: Json, look: Look, *, fits: bool, threshold: float | None) -> None:
+        self.requests += 1
+        self.hits += told["status"] == "hit"
+        self.wrong += told["status"] == "hit" and not look.right
+        self.audits += told["status"] == "audit"
+        if (told["status"] in {"hit", "audit"}) != fits:
+            near = look.value is not None and threshold is not None and abs(look.value - threshold) <= SHARE_TOLERATED
+            self.by_rounding += near
+            self.otherwise += not near
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     asks = _stream(options.requests)
@@ -40,8 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         differences = compare(Service(address), asks, expected)
     for one in differences[:20]:
         print(f"{one.text!r}: the service {one.service}, in process {one.play}")
-    print(f"{len(asks)} requests, {len(differences)} decided otherwise over HTTP than in process")
-    return 1 if differences else 0
+    print(f"{len(asks)} requests in shadow, {len(differences)} decided otherwise over HTTP than in process")
+    with tempfile.TemporaryDirectory(prefix="mnemic-evals-") as folder, serve(Path(folder) / "data") as address:
+        taught = asyncio.run(learn(Service(address), asks))
+    print(json.dumps(dataclasses.asdict(taught), indent=1))
+    return 1 if differences or taught.otherwise else 0
 
 
 def compare(service: Service, asks: Sequence[Ask], expected: Sequence[Candidate | None]) -> list[Difference]:
@@ -53,6 +85,33 @@ def compare(service: Service, asks: Sequence[Ask], expected: Sequence[Candidate 
             said = (told["status"], told["reason"], told["similarity"], told["score"], told["guards"])
             found.append(Difference(text=ask.text, service=said, play=_said(candidate)))
     return found
+
+
+async def learn(service: Service, asks: Sequence[Ask]) -> Taught:
+    """A namespace that learns: the service beside a play in the same state, decision by decision."""
+    service.call("PUT", f"/v1/admin/cache/{LEARNING}", {"mode": "verified", "wrong_rate_max": RATE_MAX})
+    embedded = vectors([ask.text for ask in asks])
+    numbers = {intent: place for place, intent in enumerate(sorted({ask.intent for ask in asks}))}
+    play = Play(prior(), embedded.shape[1])
+    settings = replace(namespace_by_default(LEARNING), mode=Mode.VERIFIED, wrong_rate_max=RATE_MAX)
+    namespace = Namespace(settings=settings, read_s=0.0)
+    taught = Taught()
+    for ask, vector in zip(asks, embedded, strict=True):
+        told = service.post("/v1/cache:lookup", {"namespace": LEARNING, "query": ask.text})
+        operating, look = await namespace.operating(RATE_MAX), play.look(ask, vector)
+        if look.candidate is not None and look.value is not None:
+            namespace.see(look.value, look.candidate.neighbour.similarity)
+        taught.note(told, look, fits=play.fits(look, operating), threshold=operating.threshold)
+        if told["status"] == "hit":
+            continue
+        # Numbers apart are different answers to the service, without a doubt.
+        body = {"query": ask.text, "response": f"Answer number {numbers[ask.intent]}.", "lookup_id": told["lookup_id"]}
+        service.post("/v1/cache:store", {"namespace": LEARNING, "lease": told["lease"], **body})
+        play.generated(ask, vector, look, judged=True, audited=told["status"] == "audit")
+        for label in play.labels[len(namespace.labels) :]:
+            namespace.labels.append((label, 0.0))
+            namespace.fresh += RELEARN_MAX if label.audited and label.wrong else 1
+    return taught
 
 
 def _agree(told: Json, candidate: Candidate | None) -> bool:

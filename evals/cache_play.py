@@ -40,6 +40,17 @@ class Tally:
         return self.wrong / self.hits if self.hits else 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one question met: `value` is the candidate's score, None for one that a guard forbids; `right`: its answer is the
+    question's own."""
+
+    near: tuple[Neighbour, ...]
+    candidate: Candidate | None
+    value: float | None
+    right: bool
+
+
 class Play:
     """One partition and its learning. `judged` is the share of misses whose new answer gets compared."""
 
@@ -92,33 +103,43 @@ class Play:
         for ask, vector in zip(asks, vectors, strict=True):
             self._ask(ask, vector, NOWHERE)
 
-    def _ask(self, ask: Ask, vector: Vectors, operating: Operating) -> bool | None:
-        """Whether the answer served was right; None when the question was answered anew."""
+    def look(self, ask: Ask, vector: Vectors) -> Look:
+        """What a question meets."""
         near = self._index.near(vector)
         candidate = choose(read(ask.text), near)
-        judged = False
-        if candidate is not None:
-            right = self._answers[candidate.neighbour.key] == ask.intent
-            self.seen.append((candidate, right))
-            judged = self._chance.random() < self._judged
-            if not candidate.vetoes:
-                value = score(candidate, self._weights)
-                self.scores.append(value)
-                quarantined = self._false_hits[candidate.neighbour.key] >= QUARANTINE_AFTER
-                if operating.admits(value) and not quarantined:
-                    if self._chance.random() >= audit_rate(self._audits):
-                        return right
-                    judged = True
-                    self._audit(candidate, value, right=right)
-                elif judged:
-                    self.labels.append(Label(score=value, wrong=not right))
-        self._store(ask, vector, candidate, near, judged=judged)
-        return None
+        if candidate is None:
+            return Look(near=near, candidate=None, value=None, right=False)
+        right = self._answers[candidate.neighbour.key] == ask.intent
+        self.seen.append((candidate, right))
+        value = None if candidate.vetoes else score(candidate, self._weights)
+        if value is not None:
+            self.scores.append(value)
+        return Look(near=near, candidate=candidate, value=value, right=right)
 
-    def _audit(self, candidate: Candidate, value: float, *, right: bool) -> None:
-        self._audits += 1
-        self.labels.append(Label(score=value, wrong=not right, audited=True))
-        self._false_hits[candidate.neighbour.key] += not right
+    def fits(self, look: Look, operating: Operating) -> bool:
+        """Whether the candidate may answer there."""
+        if look.candidate is None or look.value is None or not operating.admits(look.value):
+            return False
+        return self._false_hits[look.candidate.neighbour.key] < QUARANTINE_AFTER
+
+    def generated(self, ask: Ask, vector: Vectors, look: Look, *, judged: bool, audited: bool) -> None:
+        """The question was answered anew; `judged`: and the answer compared with what the lookup had met."""
+        if look.candidate is not None and look.value is not None and judged:
+            self.labels.append(Label(score=look.value, wrong=not look.right, audited=audited))
+        if look.candidate is not None and audited:
+            self._audits += 1
+            self._false_hits[look.candidate.neighbour.key] += not look.right
+        self._store(ask, vector, look.candidate, look.near, judged=judged)
+
+    def _ask(self, ask: Ask, vector: Vectors, operating: Operating) -> bool | None:
+        """Whether the answer served was right; None when the question was answered anew."""
+        look = self.look(ask, vector)
+        judged = look.candidate is not None and self._chance.random() < self._judged
+        audited = self.fits(look, operating)
+        if audited and self._chance.random() >= audit_rate(self._audits):
+            return look.right
+        self.generated(ask, vector, look, judged=judged or audited, audited=audited)
+        return None
 
     def _store(
         self, ask: Ask, vector: Vectors, candidate: Candidate | None, near: Sequence[Neighbour], *, judged: bool

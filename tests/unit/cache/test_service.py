@@ -10,11 +10,12 @@ import pytest_asyncio
 
 from cache.acceptance import FEATURES
 from cache.service import Cache, Rooms, Secrets, rooms
-from cache.types import Found, LookupRequest, Question, Scope, Stored, StoreRequest
+from cache.storing import check
+from cache.types import Found, LookupRequest, Question, Scope, Stored, StoreLimits, StoreRequest
 from cache.upkeep import Target, Upkeep, UserEntries
 from core.caller import Caller, Grant
 from core.clock import VirtualClock
-from core.errors import Conflict
+from core.errors import Conflict, Invalid, TooLarge
 from core.ids import Principal
 from core.paging import PageRequest
 from inference.port import Embedder
@@ -128,6 +129,16 @@ async def test_an_expired_lease_stores_nothing_and_the_next_asker_leads(room: Ro
     assert fault.value.code == "cache.lease_expired"
     assert (await room.upkeep.entries(asks(room, ANN), PageRequest(), namespace=None)).items == ()
     assert (await room.keep(seen=leader)).entry is not None
+
+
+def test_what_an_answer_may_take_is_the_operators_to_say() -> None:
+    request = StoreRequest(question=Question(namespace="support", query=ASKED), response=ANSWER, tags=("a", "b"))
+    size = check(request, StoreLimits())
+    check(request, StoreLimits(response_bytes_max=size, tags_max=2))
+    with pytest.raises(TooLarge):
+        check(request, StoreLimits(response_bytes_max=size - 1))
+    with pytest.raises(Invalid):
+        check(request, StoreLimits(tags_max=1))
 
 
 async def test_a_time_to_live_is_absolute(room: Room) -> None:
