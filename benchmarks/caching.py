@@ -13,28 +13,62 @@ import psutil
 
 from benchmarks.loading import questions
 from benchmarks.percentiles import percentiles
+from evals.cache_peers import REDISVL
+from evals.gptcache_arm import GptCache
 from evals.service import Address, Json, Service, ServiceFailedError, serve
+from inference.onnx.embedder import OnnxEmbedder
 
 SIZES = (1_000, 10_000, 100_000)
 ASKED = 500
 NAMESPACE = "bench"
+PEER_SIZE_MAX = 10_000  # it stores one at a time: 100,000 would take longer than all else here
 BATCH = 500
 # Words in front make another text of nearly the same meaning: neither exact nor normalised.
 OTHERWISE = "please tell me: {}"
 
 
-def measure_cache(sizes: Sequence[int]) -> Json:
+def measure_cache(sizes: Sequence[int], gptcache: Path | None) -> Json:
+    """`gptcache` is the folder that holds GPTCache; None leaves it out."""
+    peers = [size for size in sizes if size <= PEER_SIZE_MAX] if gptcache is not None else []
     return {
         "what": "POST /v1/cache:lookup by one client, static mode at 0.80; every text embedded for real",
-        "redisvl": "not measured: it needs the search module, which the Redis here does not have",
+        "redisvl": REDISVL,
         "sizes": {str(size): _at(size) for size in sizes},
+        "gptcache": {str(size): _gptcache(gptcache, size) for size in peers if gptcache is not None}
+        or "not measured; see evals/gptcache_arm.py",
+        "gptcache_what": "its get() in this process, without HTTP, at its default threshold, with the same model on one thread",
     }
 
 
-def _at(size: int) -> Json:
+def _texts(size: int) -> tuple[list[str], list[str]]:
+    """What is stored, and what of it is asked."""
     texts = list(dict.fromkeys(questions(size * 2)))[:size]
     assert len(texts) == size, len(texts)
-    asked = texts[:: max(1, size // ASKED)][:ASKED]
+    return texts, texts[:: max(1, size // ASKED)][:ASKED]
+
+
+def _gptcache(installed: Path, size: int) -> Json:
+    texts, asked = _texts(size)
+    with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as folder:
+        model = OnnxEmbedder.open(cache=Path(folder) / "models")
+        cache = GptCache(installed, Path(folder) / "gptcache", embed=model.vector)
+        started = time.perf_counter()
+        for place, text in enumerate(texts):
+            cache.put(text, f"answer {place}")
+        result: Json = {"put_s": round(time.perf_counter() - started, 1)}
+
+        def ask(text: str) -> str | None:
+            return None if cache.get(text) is None else "hit"
+
+        _timed(ask, asked[:20])
+        result["exact"] = _timed(ask, asked)
+        result["semantic"] = _timed(ask, [OTHERWISE.format(text) for text in asked[20:]])
+    print("gptcache", size, json.dumps(result), flush=True)
+    return result
+
+
+def _at(size: int) -> Json:
+    texts, asked = _texts(size)
     with tempfile.TemporaryDirectory(prefix="mnemic-bench-") as folder, serve(Path(folder) / "data") as address:
         service = Service(address)
         settings = {"mode": "static", "threshold": 0.8, "entries_max": size * 2}

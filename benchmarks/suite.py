@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "memory" in options.parts:
         _finish("memory", measure_memory(options.messages), options)
     if "cache" in options.parts:
-        _finish("cache", measure_cache(options.sizes), options)
+        _finish("cache", measure_cache(options.sizes, options.gptcache), options)
     if "context" in options.parts:
         _finish("context", measure_context(options.contexts), options)
     return 0
@@ -58,6 +58,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--contexts", nargs="+", type=int, default=list(CONTEXT_SIZES), help="chunks, and as many messages, multiples of 200"
     )
+    parser.add_argument("--gptcache", type=Path, help="a folder that holds GPTCache, to be measured beside the cache")
     parser.add_argument("--seconds", type=int, default=10, choices=range(1, 61), metavar="1..60", help="load per figure")
     parser.add_argument("--write-baselines", action="store_true", help="write benchmarks/baselines/")
     return parser.parse_args(arguments)
