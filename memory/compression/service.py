@@ -87,7 +87,7 @@ class Compression:
         found = await self._session(caller, session)
         async with self._db.read(caller.tenant) as tx:
             stored = [one for one in await summaries.of_session(tx, found.row_id) if one.state is State.ACTIVE]
-        grown = standing_tree(stored)
+        grown = await asyncio.to_thread(standing_tree, stored)
         chosen = await asyncio.to_thread(tree.standing, grown.nodes, tokens_max)
         if not chosen:
             return None
