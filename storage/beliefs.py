@@ -14,6 +14,9 @@ from storage.memory_tables import fact_history, fact_sources, memory_rows, sessi
 from storage.memory_tables import facts as fact_table
 
 ACTIVE = "active"
+SUPERSEDED = "superseded"
+# How far back what a fact took the place of is followed: one small statement a step.
+CHAIN_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,7 @@ class Belief:
 
     row_id: int
     agent: str | None
+    session_id: int | None
     text: str
     status: str
     trust: int
@@ -68,6 +72,20 @@ async def facts(
     return {**found, **former}
 
 
+async def before(reads: Reads, owner: Principal, row_ids: Sequence[int]) -> dict[int, tuple[Belief, ...]]:
+    """By fact, what it took the place of, and what that had, CHAIN_MAX steps back; the latest first. What never held is left
+    out."""
+    heads, found = {row: row for row in row_ids}, dict[int, list[Belief]]()
+    for _ in range(CHAIN_MAX):
+        given: dict[str, Any] = {"tenant": reads.tenant, "owner": owner, "ids": list(heads)}
+        ended = [_belief(row) for row in await reads.rows(_ENDED, given)] if heads else []
+        for one in ended:
+            assert one.superseded_by is not None, "asked for"
+            found.setdefault(heads[one.superseded_by], []).append(one)
+        heads = {one.row_id: heads[one.superseded_by] for one in ended if one.superseded_by is not None}
+    return {row: tuple(its) for row, its in found.items()}
+
+
 async def sources(reads: Reads, row_ids: Sequence[int]) -> dict[int, tuple[Proof, ...]]:
     """Of each fact, in the order of their ids."""
     found: dict[int, list[Proof]] = {}
@@ -87,6 +105,7 @@ def _belief(row: Mapping[Any, Any]) -> Belief:
     return Belief(
         row_id=row["id"],
         agent=row["agent"],
+        session_id=row["session_id"],
         text=row["text"],
         status=row["status"],
         trust=row["trust"],
@@ -121,7 +140,19 @@ def _gist(row: Mapping[Any, Any]) -> Gist:
 
 
 def _mine() -> Select[Any]:
-    columns = ("id", "agent", "text", "status", "trust", "withdrawn", "valid_from", "valid_to", "recorded_at", "expires_at")
+    columns = (
+        "id",
+        "agent",
+        "session_id",
+        "text",
+        "status",
+        "trust",
+        "withdrawn",
+        "valid_from",
+        "valid_to",
+        "recorded_at",
+        "expires_at",
+    )
     return select(*(fact_table.c[name] for name in (*columns, "superseded_by"))).where(
         fact_table.c.tenant == bindparam("tenant"), fact_table.c.owner == bindparam("owner")
     )
@@ -129,6 +160,16 @@ def _mine() -> Select[Any]:
 
 # Made once, as in storage/passages.py: building a statement costs more than running it.
 _FACTS = _mine().where(fact_table.c.id.in_(bindparam("ids", expanding=True)))
+_ENDED = (
+    _mine()
+    .where(
+        fact_table.c.superseded_by.in_(bindparam("ids", expanding=True)),
+        fact_table.c.status == SUPERSEDED,
+        fact_table.c.withdrawn.is_(False),
+        fact_table.c.polarity.is_(True),
+    )
+    .order_by(fact_table.c.valid_to.desc(), fact_table.c.id.desc())
+)
 _FORMER = select(fact_history.c.fact_id, fact_history.c.state).where(
     fact_history.c.tenant == bindparam("tenant"),
     fact_history.c.owner == bindparam("owner"),

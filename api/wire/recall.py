@@ -93,8 +93,19 @@ class BesidesOut(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerOut(Wire):
+    """What a fact took the place of: it held in `[valid_from, valid_to)`."""
+
+    id: str
+    text: str
+    valid_from: AwareDatetime | None
+    valid_to: AwareDatetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOut(Wire):
-    """One memory. `text` is the part that was found, at `span` of the message `message_id`; a fact or a summary has its own."""
+    """One memory. `text` is the part that was found, at `span` of the message `message_id`; a fact or a summary has its own.
+    `history` is what a fact that holds now took the place of, the latest first."""
 
     id: str
     type: TypeName
@@ -114,6 +125,7 @@ class MemoryOut(Wire):
     superseded_by: str | None
     trust: int
     labels: tuple[str, ...]
+    history: tuple[FormerOut, ...]
     sources: tuple[RecallSource, ...]
     score: float
     rank: int
@@ -196,6 +208,9 @@ def _memory(one: Memo) -> MemoryOut:
         superseded_by=one.superseded_by,
         trust=one.trust,
         labels=one.labels,
+        history=tuple(
+            FormerOut(id=was.id, text=was.text, valid_from=was.valid_from, valid_to=was.valid_to) for was in one.history
+        ),
         sources=tuple(
             RecallSource(type=source.type, id=source.id, session_id=source.session, span=source.span) for source in one.sources
         ),

@@ -8,7 +8,7 @@ from core.ids import Principal, SessionId, row_name
 from memory.facts.statements import Status, Trust
 from memory.recall.moments import holds, timely
 from memory.recall.scoring import Ranked
-from memory.recall.types import Memo, RecallRequest, Source
+from memory.recall.types import Former, Memo, RecallRequest, Source
 from storage import beliefs, recollections
 from storage.beliefs import Belief, Gist
 from storage.database import Reads
@@ -41,16 +41,28 @@ class Learned:
         kept = [one for one in ranked if (fact := believed.get(one.place.subject_id)) is not None and self._admits(fact)]
         sources = await beliefs.sources(self._reads, [one.place.subject_id for one in kept]) if kept else {}
         cited = await self._cited([int(one.id) for its in sources.values() for one in its if one.type == "message"])
-        return {
-            one.place.key: _fact(
-                one,
-                believed[one.place.subject_id],
-                tuple(
-                    found for source in sources.get(one.place.subject_id, ()) if (found := _source(source, cited)) is not None
-                ),
-            )
-            for one in kept
-        }
+        former = await self._former([believed[one.place.subject_id] for one in kept])
+        memos: dict[int, Memo] = {}
+        for one in kept:
+            row_id = one.place.subject_id
+            its = tuple(found for source in sources.get(row_id, ()) if (found := _source(source, cited)) is not None)
+            if self._in_session(believed[row_id], its):
+                memos[one.place.key] = _fact(one, believed[row_id], its, former.get(row_id, ()))
+        return memos
+
+    async def _former(self, facts: Sequence[Belief]) -> Mapping[int, tuple[Former, ...]]:
+        """What those that hold now took the place of. Of another moment nothing is told: what holds may have been then."""
+        moments = self._request.moments
+        now = [fact.row_id for fact in facts if fact.status == Status.ACTIVE]
+        if not now or moments.as_of is not None or moments.as_known_at is not None:
+            return {}
+        found = await beliefs.before(self._reads, self._owner, now)
+        return {row: tuple(_former(one) for one in its if one.trust > Trust.QUARANTINED) for row, its in found.items()}
+
+    def _in_session(self, fact: Belief, sources: Sequence[Source]) -> bool:
+        """A fact of one session belongs to it (the engine was asked for that session's); any other does where it was said."""
+        session = self._request.session
+        return session is None or fact.session_id is not None or any(one.session == session for one in sources)
 
     async def _summaries(self, ranked: Sequence[Ranked]) -> dict[int, Memo]:
         if not ranked:
@@ -101,7 +113,11 @@ class Learned:
         )
 
 
-def _fact(one: Ranked, fact: Belief, sources: tuple[Source, ...]) -> Memo:
+def _former(fact: Belief) -> Former:
+    return Former(id=row_name("fact", fact.row_id), text=fact.text, valid_from=fact.valid_from, valid_to=fact.valid_to)
+
+
+def _fact(one: Ranked, fact: Belief, sources: tuple[Source, ...], history: tuple[Former, ...]) -> Memo:
     return Memo(
         id=row_name("fact", fact.row_id),
         type=Subject.FACT,
@@ -117,6 +133,7 @@ def _fact(one: Ranked, fact: Belief, sources: tuple[Source, ...]) -> Memo:
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
         superseded_by=None if fact.superseded_by is None else row_name("fact", fact.superseded_by),
+        history=history,
         labels=("quarantined",) if fact.status == Status.QUARANTINED else (),
     )
 

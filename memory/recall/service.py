@@ -192,7 +192,8 @@ def _condition(request: RecallRequest, index: IndexRecord | None, limits: Limits
     """What the engine can know of the scope. A filter that cannot be read is refused before anything is remembered, too."""
     parts: list[Filter] = [In("mem.type", tuple(one.name.lower() for one in request.types))]
     if request.session is not None:
-        parts.append(Eq("mem.session", request.session))
+        # A fact of no session counts where its proofs are (learned.py).
+        parts.append(Any((Eq("mem.session", request.session), All((Eq("mem.type", "fact"), Not(Exists("mem.session")))))))
     if request.agent is not None:
         # A fact of no agent is every agent's.
         anyones = All((Eq("mem.type", "fact"), Not(Exists("mem.agent"))))

@@ -68,6 +68,16 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """What a fact took the place of: it held in `[valid_from, valid_to)`."""
+
+    id: str
+    text: str
+    valid_from: datetime | None
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memo:
     """One memory, with all that led to it. `text` is the part of a message that was found, at `span` of its content; a
     fact's or a summary's own text. `message_id`, `role`, `speaker` are a message's, and so is `spot`, its session's row and
@@ -96,6 +106,7 @@ class Memo:
     valid_to: datetime | None = None
     superseded_by: str | None = None
     labels: tuple[str, ...] = ()
+    history: tuple[Former, ...] = ()
     spot: tuple[int, int] | None = None
     before: tuple[Beside, ...] = ()
     after: tuple[Beside, ...] = ()

@@ -40,6 +40,7 @@ _MEMORY: Mapping[str, object] = {
     "superseded_by": None,
     "trust": 3,
     "labels": [],
+    "history": [],
     "sources": [{"type": "message", "id": "m1", "session_id": "chat-17", "span": [0, 29]}],
     "score": 1.12,
     "rank": 1,
