@@ -28,7 +28,7 @@ def set_up_logs(settings: LogSettings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(settings, shared))
+    handler.setFormatter(formatter(settings, shared))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries speak up when something is wrong; the model's quantizer alone would write 60 lines of progress.
@@ -36,10 +36,11 @@ def set_up_logs(settings: LogSettings) -> None:
     logging.getLogger("mnemic").setLevel(settings.level.upper())
 
 
-def _formatter(settings: LogSettings, shared: Sequence[structlog.typing.Processor]) -> logging.Formatter:
+def formatter(settings: LogSettings, shared: Sequence[structlog.typing.Processor]) -> logging.Formatter:
+    """One form for all records. Errors come with their lines, never with what variables held: documents and keys."""
     console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if console
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

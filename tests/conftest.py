@@ -1,6 +1,7 @@
 """What every ring shares. Fixtures live beside their subject under tests/support/."""
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.embedding import embedder, model_cache
@@ -12,6 +13,9 @@ __all__ = ["embedder", "model_cache", "postgres_server", "postgres_url", "sqlite
 # How long an example takes, or is looked for, is the machine's doing and proves nothing.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# By itself structlog has rich draw an error with all its variables: 13 s in a failing request on a loaded machine.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

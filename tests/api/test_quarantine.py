@@ -84,7 +84,7 @@ def test_a_context_says_why_a_planted_instruction_is_out_and_takes_it_in_where_a
     body = {"query": "blue kettle", "user_id": user, "session_id": "chat", "tokens_max": 600}
     shut = made(operator.post("/v1/context", json=body))
     assert "kettle" not in shut["text"]
-    assert {one["reason"] for one in shut["manifest"]} == {"trust"}
+    assert {one["reason"] for one in shut["manifest"] if one["type"] != "document"} == {"trust"}
     opened = made(operator.post("/v1/context", json={**body, "labelled": True, "trust_min": 0}))
     assert "kettle" in opened["text"]
 

@@ -41,10 +41,10 @@ STATUSES = {
 
 
 def leaves(kind: type[Fault]) -> set[type[Fault]]:
-    """The kinds below a kind; those with an underscore only gather others."""
+    """The kinds below a kind that the service may raise; those with an underscore only gather others."""
     found: set[type[Fault]] = set()
     for child in kind.__subclasses__():
-        if child.__module__.startswith(("core.", "api.")):
+        if child.__module__.startswith(("core.", "api.")) and not child.__module__.startswith("api.cli."):
             found |= leaves(child) | (set[type[Fault]]() if child.__name__.startswith("_") else {child})
     return found
 
