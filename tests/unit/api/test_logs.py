@@ -10,19 +10,16 @@ from api.logs import formatter
 from api.settings import LogSettings
 
 
-def _failed(document: str) -> None:
-    if document:
-        raise RuntimeError("no room left")
+def _failure(document: str) -> logging.LogRecord:
+    try:
+        raise RuntimeError(f"no room for {len(document)} characters")
+    except RuntimeError:
+        return logging.LogRecord("mnemic", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
 
 
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_an_error_is_told_with_its_lines_and_without_what_the_variables_held(form: Literal["console", "json"]) -> None:
-    document = "the words of a document"
-    try:
-        _failed(document)
-    except RuntimeError:
-        record = logging.LogRecord("mnemic", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
-    told = formatter(LogSettings(format=form), ()).format(record)
-    assert "no room left" in told
-    assert "in _failed" in told
-    assert document not in told
+    told = formatter(LogSettings(format=form), ()).format(_failure("the words of a document"))
+    assert "no room for 23 characters" in told
+    assert "in _failure" in told
+    assert "the words" not in told
