@@ -208,6 +208,7 @@ class Compression:
             if state is State.ACTIVE and (place.row_id is None or place.row_id in waiting)
         ]
         rows = await asyncio.to_thread(self._passages, leaves)
+        new = await asyncio.to_thread(list, map(new_summary, grown.fresh))
         embedded = await self._embed(tenant, {one.body for found in rows.values() for one in found})
         async with self._db.write(tenant) as tx:
             session = await sessions.lock(tx, view.session.row_id)
@@ -219,9 +220,7 @@ class Compression:
             if not await self._keep_vectors(tx, index, rows, embedded):
                 return False
             await retract(tx, index, grown.gone)
-            added = iter(
-                await summaries.add(tx, session, [new_summary(node) for node in grown.fresh], state=state, at=self._clock.now())
-            )
+            added = iter(await summaries.add(tx, session, new, state=state, at=self._clock.now()))
             await summaries.activate(tx, sorted(waiting - set(grown.gone)))
             ids = [[next(added) if place.row_id is None else place.row_id for place in level] for level in grown.levels]
             for place, row_id in zip(_leaves(grown), ids[0] if ids else (), strict=True):
