@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from cache.acceptance import NEIGHBOURS, Neighbour
-from cache.flat import FlatIndex, Vector, scanned
+from cache.flat import EXACT_ROWS_MAX, FlatIndex, Vector, scanned
 from core.clock import Clock
 from core.ids import TenantId
 from core.limits import MIB
@@ -20,8 +20,6 @@ REFRESH_S = 1.0
 OVERLAP = 256
 # 1,000 rows take 5 ms of the event loop: a large partition that is read in stops nobody else.
 ROWS_PER_READ = 1_000
-# More rows than this are scanned on a thread: 10,000 take 2 ms, 100,000 20 ms.
-ROWS_ON_LOOP_MAX = 10_000
 SCANS_AT_ONCE = 2
 
 Key = tuple[TenantId, bytes]
@@ -56,10 +54,10 @@ class Partitions:
         async with held.lock:
             await self._refresh(tenant, partition, held)
         self._shrink()
-        if len(held.index) <= ROWS_ON_LOOP_MAX:
+        if len(held.index) <= EXACT_ROWS_MAX:  # 10,000 take 2 ms, more a thread
             return held.index.near(vector, count)
         async with self._scans:
-            places = await asyncio.to_thread(scanned, held.index.blocks, len(held.index), vector, count)
+            places = await asyncio.to_thread(scanned, held.index.scan, vector, count)
         return held.index.found(places, vector)
 
     def put(self, tenant: TenantId, partition: bytes, entry: int, *, vector: Vector, query: str) -> None:

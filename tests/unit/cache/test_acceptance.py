@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cache.acceptance import FEATURES, MARGIN_UNKNOWN, NEIGHBOURS, Neighbour, choose, score
-from cache.flat import FlatIndex, scanned
+from cache.flat import EXACT_ROWS_MAX, FlatIndex, scanned
 from cache.guards import read
 from cache.prior import prior
 
@@ -70,12 +70,26 @@ def test_what_moves_during_a_scan_is_never_mistaken_for_another() -> None:
     rows = np.eye(4, dtype=np.float32)
     for key in range(3_000):
         index.put(key, rows[key % 4], text=f"text {key}", group=key, placed=False)
-    places = scanned(index.blocks, len(index), rows[1], 5)
+    places = scanned(index.scan, rows[1], 5)
     for key in range(1, 2_990):
         index.drop(key)
     for one in index.found(places, rows[1]):
         assert one.similarity == float(one.key % 4 == 1)
     assert {one.key for one in index.near(rows[1], 2)} == {2_993, 2_997}
+
+
+def test_many_rows_are_scanned_by_their_sketches_and_the_nearest_is_found() -> None:
+    chance = np.random.default_rng(3)
+    rows = chance.standard_normal((EXACT_ROWS_MAX + 500, 384)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    index = FlatIndex(384)
+    for key, row in enumerate(rows):
+        index.put(key, row, text="a text", group=key, placed=False)
+    index.drop(7)
+    for key in (0, 1_024, 9_999, EXACT_ROWS_MAX + 499):
+        asked = rows[key] + 0.3 * rows[(key + 100) % 5_000]
+        (nearest, *_) = index.near(asked / np.linalg.norm(asked))
+        assert nearest.key == key
 
 
 def test_the_flat_index_finds_drops_and_joins() -> None:
