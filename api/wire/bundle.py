@@ -19,6 +19,8 @@ Name = Annotated[str, Field(min_length=1, max_length=128)]
 Metadata = Annotated[Mapping[str, object], METADATA_SCHEMA]
 Trust = Annotated[int, Field(ge=0, le=4)]
 Role = Literal["user", "assistant", "system", "tool"]
+# What somebody decided. What scanners find is looked for anew where a message comes in.
+Flag = Literal["expired", "rejected", "redacted", "released"]
 Hex = Annotated[str, Field(pattern="^([0-9a-f]{2}){16,64}$")]
 
 
@@ -63,7 +65,7 @@ class MessageLine(Wire):
     occurred_at: Moment | None = None
     occurred_kind: Literal["given", "inferred", "missing"] = "given"
     source: Annotated[str, Field(max_length=1_000), NO_NUL] | None = None
-    flags: tuple[Literal["expired", "rejected", "redacted"], ...] = ()
+    flags: tuple[Flag, ...] = ()
     metadata: Metadata = field(default_factory=dict[str, object])
     seq: int | None = None
     trust: Trust | None = None

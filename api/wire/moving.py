@@ -3,7 +3,7 @@ import answers."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from api.bundles import Reader
 from api.foreign import formats
@@ -14,6 +14,7 @@ from api.wire.bundle import (
     CloseLine,
     Content,
     FactLine,
+    Flag,
     MessageLine,
     ReplacedLine,
     SecretLine,
@@ -257,7 +258,7 @@ def _spoken(one: Spoken) -> MessageLine:
     )
 
 
-_FLAGS: tuple[Literal["expired", "rejected", "redacted"], ...] = ("expired", "rejected", "redacted")
+_FLAGS: tuple[Flag, ...] = get_args(Flag)
 
 
 def _known(one: Known) -> FactLine:

@@ -154,7 +154,7 @@ class Restating:
             verbatim=course.learned,
         )
         end, made = await _proven(tx, index, entry, (_groups(sources), embedded))
-        if end is End.ADDED and made is not None and item.status in _SAID:
+        if end is End.ADDED and made is not None and item.status in _SAID and made.status != item.status:
             await _stand(tx, index, made, (item.status, Change(op="import", actor=entry.actor, at=entry.at)))
         return end
 

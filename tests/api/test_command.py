@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_help_lists_the_commands() -> None:
     done = subprocess.run([*COMMAND, "--help"], env=environment(), capture_output=True, text=True, check=True)
-    for command in ("serve", "ingest", "search", "doctor", "keys", "indexes"):
+    for command in ("serve", "ingest", "search", "doctor", "keys", "indexes", "memory"):
         assert command in done.stdout
 
 
@@ -71,7 +71,8 @@ def test_failed_files_are_listed_with_their_reasons(service: Service, folder: Pa
 
 
 def test_talking_to_a_service_loads_no_store() -> None:
-    probe = "import sys, api.cli.ingest, api.cli.search; print('sqlalchemy' in sys.modules or 'fastapi' in sys.modules)"
+    commands = "api.cli.ingest, api.cli.memory, api.cli.search"
+    probe = f"import sys, {commands}; print('sqlalchemy' in sys.modules or 'fastapi' in sys.modules)"
     done = subprocess.run([COMMAND[0], "-c", probe], env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -94,6 +95,10 @@ def test_one_file_can_be_ingested(service: Service, folder: Path, index: str) ->
         (("keys", "create", "nobody", "--grant", "read"), "kind:name"),
         (("keys", "revoke", "key_none"), "key_none"),
         (("indexes", "create", "a b"), "a b"),
+        (("memory", "import", "{folder}/none", "--user", "ann"), "there is no file"),
+        (("memory", "import", "{folder}/hr/leave.md", "--user", "ann"), "its first line is no header"),
+        (("memory", "import", "{folder}/hr/leave.md", "--user", "ann", "--format", "gpt"), "mnemic, mem0, zep, letta, chat"),
+        (("memory", "export", "--user", "a b"), "a b"),
     ],
 )
 def test_what_is_wrong_is_one_line(service: Service, folder: Path, index: str, words: tuple[str, ...], reason: str) -> None:
@@ -135,6 +140,26 @@ def test_indexes_are_made_listed_and_deleted(service: Service, operator: httpx.C
     assert "made-by-hand" in mnemic(service, "indexes", "list").stdout
     assert mnemic(service, "indexes", "delete", "made-by-hand", "--yes").returncode == 0
     assert operator.get("/v1/indexes/made-by-hand").status_code == 404
+
+
+def test_a_memory_goes_out_into_a_file_and_in_again_in_parts(service: Service, tmp_path: Path) -> None:
+    log, out = tmp_path / "log.json", tmp_path / "ann.ndjson"
+    said = [{"role": "user", "content": f"Box {place}."} for place in range(600)]
+    log.write_text(json.dumps([*said, {"role": "king", "content": "no"}]))
+    done = mnemic(service, "memory", "import", str(log), "--user", "cli-ann", "--format", "chat")
+    assert (done.returncode, "messages: 600 read, 600 added" in done.stderr) == (1, True), done.stderr
+    assert "/600: role is 'king'" in done.stderr
+    assert mnemic(service, "memory", "export", "--user", "cli-ann", "--out", str(out)).returncode == 0
+    assert (
+        mnemic(service, "memory", "export", "--user", "cli-ann").stdout.splitlines()[1:-1] == out.read_text().splitlines()[1:-1]
+    )
+    again = mnemic(service, "memory", "import", str(out), "--user", "cli-bob", "--json")
+    assert json.loads(again.stdout)["counts"]["messages"]["added"] == 600
+    out.write_text(out.read_text()[:5000])
+    cut = mnemic(service, "memory", "import", str(out), "--user", "cli-cut")
+    assert (cut.returncode, "not whole" in cut.stderr) == (2, True)
+    part = mnemic(service, "memory", "import", str(out), "--user", "cli-cut", "--partial")
+    assert (part.returncode, "lines: 1 read, 1 failed" in part.stderr) == (1, True)
 
 
 def test_the_doctor_names_every_backend_and_the_model(service: Service) -> None:

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.caller import Caller, Grant
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.ids import SessionId
 from core.limits import Limits
+from core.paging import PageRequest
 from engines.port import Collection
 from indexing.projection import Projector
 from inference.onnx.tokenizer import TokenizerFile
@@ -20,10 +21,13 @@ from memory.compression.compressor import Compressor
 from memory.compression.service import Compression
 from memory.compression.types import Triggers
 from memory.forgetting.erasure import Erasing
+from memory.moving.importing import Importing
+from memory.moving.items import Bundle, FactItem, Item, MessageItem, Placed, SessionItem, SourceItem
 from memory.sessions.service import Memory
 from memory.types import Said, SessionRequest, Wait
-from storage import indexes, memory_rows, summaries, tenants
+from storage import facts, indexes, memory_rows, messages, summaries, tenants
 from storage.erasures import ErasureRecord
+from storage.facts import FactQuery
 from storage.memory_records import Role
 from tests.support.library import TENANT, Library
 from tests.support.talk import language, long_talk
@@ -32,12 +36,13 @@ CHAT = SessionId("chat")
 
 
 class Eraser:
-    """An embedder that, once armed, erases its user before it answers."""
+    """An embedder that, once armed, erases its user before it answers, after as many answers as are spared."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self.erasing = Erasing(db=library.db, engine=library.engine, progress=library.projector, clock=library.clock)
         self.armed = False
+        self.spared = 0
         self.erasure: ErasureRecord | None = None
 
     @property
@@ -49,7 +54,9 @@ class Eraser:
         return self._library.embedder.spec
 
     async def embed(self, texts: Sequence[str], purpose: Purpose) -> NDArray[np.float32]:
-        if self.armed:
+        if self.armed and self.spared:
+            self.spared -= 1
+        elif self.armed:
             self.armed = False
             self.erasure = await self.erasing.begin(self.caller)
         return await self._library.embedder.embed(texts, purpose)
@@ -143,3 +150,45 @@ async def test_a_verification_tells_what_an_engine_still_holds(library: Library)
     found = await asyncio.gather(library.project(), eraser.erasing.verify(eraser.caller, eraser.erasure.id))
     assert not found[1].clean
     assert found[1].found["messages"] == 3
+
+
+def bundle(number: int) -> Bundle:
+    """A session with messages, and facts."""
+    spoken: list[Item] = [
+        MessageItem(session=CHAT, id=f"m{place}", role=Role.USER, content=f"Crate {place} is behind a pillar.")
+        for place in range(number)
+    ]
+    known: list[Item] = [
+        FactItem(
+            id=f"f{place}",
+            text=f"Ann owns crate {place}.",
+            sources=(SourceItem(type="caller", id=f"w{place}", trust=4, at=None),),
+        )
+        for place in range(number)
+    ]
+    items = [SessionItem(id=CHAT), *spoken, *known]
+    return Bundle(items=[Placed(at=f"line {place}", item=item) for place, item in enumerate(items, start=1)])
+
+
+@pytest.mark.parametrize("embedded_before", [0, 1, 2])
+async def test_an_import_under_way_writes_nothing_behind_an_erasure(library: Library, embedded_before: int) -> None:
+    """While the first messages are embedded, while the last are, while facts are."""
+    eraser = Eraser(library)
+    eraser.spared = embedded_before
+    eraser.armed = True
+    importing = Importing(
+        db=library.db,
+        memory=memory_of(library, eraser),
+        embedder=eraser,
+        progress=library.projector,
+        limits=Limits(messages_per_call_max=4),
+        clock=library.clock,
+    )
+    with pytest.raises(Conflict, match="erased while the import ran"):
+        await importing.run(eraser.caller, bundle(8), eyes=eraser.caller)
+    await eraser.end()
+    assert await rows_left(library) == 0
+    async with library.db.read(TENANT) as tx:
+        owner = eraser.caller.subject
+        assert (await facts.page(tx, owner, PageRequest(), FactQuery())).items == ()
+        assert await messages.of_owner(tx, owner, after=0, limit=1) == ()
