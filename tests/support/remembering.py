@@ -35,7 +35,8 @@ class Unwatched:
     """Nobody projects: what is searchable are the stored rows."""
 
     def indexed(self, tenant: TenantId) -> int:
-        return len(tenant) * 0
+        del tenant
+        return 0
 
     def wake(self) -> None:
         pass
