@@ -53,10 +53,12 @@ def test_the_order_of_arrival_does_not_change_what_is_current_or_what_was(
     ]
 
 
-@given(st.data(), histories(trusts=(2, 3, 4)))
+@given(st.data(), histories(), st.fixed_dictionaries(dict.fromkeys(["o", "b", "r"], st.sampled_from([2, 3, 4]))))
 def test_the_order_of_arrival_does_not_change_what_is_current_among_voices_of_different_weight(
-    data: st.DataObject, history: list[Statement]
+    data: st.DataObject, history: list[Statement], weights: dict[str, int]
 ) -> None:
+    """Each value has its own voice: of a value that two say, only the dates of the weightier are kept."""
+    history = [replace(one, trust=weights[one.value[0].casefold()]) for one in history]
     given_order, other = Notebook(), Notebook()
     given_order.write(*history)
     other.write(*data.draw(st.permutations(history)))
