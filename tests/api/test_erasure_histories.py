@@ -29,6 +29,8 @@ def test_after_an_erasure_no_way_of_reading_finds_anything(service: Service, his
             _do(http, user, "say", 0)
         for place, (of_first, what) in enumerate(history, start=1):
             _do(*((first, users[0]) if of_first else (second, users[1])), what, place)
+        for user, http in zip(users, (first, second), strict=True):  # it waits until all before it is found, too
+            _do(http, user, "say", len(history) + 1)
         cached = [_cached(history, of_first=True), _cached(history, of_first=False)]
         before = _read(second, users[1], cached[1])
         assert all(users[0] in one for one in _read(first, users[0], cached[0])[:3]), "what is read tells of the user"
