@@ -198,7 +198,9 @@ def flat(raw: Mapping[str, object] | None, **more: object) -> dict[str, object]:
     return found
 
 
-def note(reading: Reading, text: str, *, id_: str, at: datetime | None, agent: str | None = None, **more: Any) -> FactLine:  # noqa: ANN401 -- fields of FactLine
+def note(
+    reading: Reading, text: str, *, id_: str, at: datetime | None, metadata: Mapping[str, Any], agent: str | None = None
+) -> FactLine:
     """Something kept of the user, in its own words."""
     return FactLine(
         id=id_,
@@ -210,7 +212,7 @@ def note(reading: Reading, text: str, *, id_: str, at: datetime | None, agent: s
         cardinality="many",
         sources=(SourceLine(type="caller", id=id_, trust=TRUST, at=at),),
         agent_id=agent,
-        **more,
+        metadata=metadata,
     )
 
 

@@ -18,6 +18,7 @@ from storage import changes, idempotency, indexes, memory_rows, messages, sessio
 from storage.database import Database, Transaction
 from storage.memory_records import QUARANTINED, RELEASED, MessageRecord, SessionRecord
 from storage.memory_rows import Subject
+from storage.records import IndexRecord
 
 
 class Quarantine:
@@ -63,9 +64,11 @@ class Quarantine:
             record = await _message(tx, now, message)
             if record != before:
                 raise errors.message_moved(message)
-            released = await self._let_out(tx, now, record, windows=windows, lessons=lessons)
             index = await indexes.of_memory(tx)
             assert index is not None, "made with the first message"
+            if index.model != self._embedder.spec.digest:
+                raise errors.model_not_served(index.model, self._embedder.spec.digest)
+            released = await self._let_out(tx, index, now, record=record, windows=windows, lessons=lessons)
             await vectors.put(tx, index.model, dict(zip(map(text_digest, bodies), made, strict=True)), self._clock.now())
 
             async def answer(offset: int | None) -> None:
@@ -80,16 +83,13 @@ class Quarantine:
     async def _let_out(
         self,
         tx: Transaction,
+        index: IndexRecord,
         session: SessionRecord,
-        record: MessageRecord,
         *,
+        record: MessageRecord,
         windows: Sequence[Window],
         lessons: Sequence[Lesson],
     ) -> MessageRecord:
-        index = await indexes.of_memory(tx)
-        assert index is not None, "made with the first message"
-        if index.model != self._embedder.spec.digest:
-            raise errors.model_not_served(index.model, self._embedder.spec.digest)
         flags = tuple(sorted({*record.flags, RELEASED} - {QUARANTINED}))
         released = replace(record, flags=flags, trust=TRUST[record.role])
         await messages.trust(tx, record, trust=released.trust, flags=flags)
