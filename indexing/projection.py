@@ -25,15 +25,19 @@ CHANGES_PER_BATCH = 512
 GROUP_S = 0.1
 POLL_S = 1.0
 RETRY_S = 2.0
+# A flush writes whole collections: 3 s for a million rows. What was not flushed is projected again after a crash.
 FLUSH_EVERY_S = 30.0
 FLUSH_EVERY_ROWS = 50_000
+FLUSH_SHARE_MAX = 0.05  # of the time
 
 
 @dataclass(slots=True, kw_only=True)
 class _Progress:
-    """Of one tenant: the offset searchable here, and for each index how far its collection already was at the start."""
+    """Of one tenant: the offset searchable here, the one that this process has made durable, and for each index how far its
+    collection already was at the start."""
 
     indexed: int
+    durable: int = 0
     already: dict[int, int]
     rows_unflushed: int = 0
     dirty: dict[int, Collection]
@@ -53,7 +57,9 @@ class Projector:
         self._waiters: dict[TenantId, list[tuple[int, asyncio.Future[None]]]] = {}
         self._moved: dict[TenantId, asyncio.Event] = {}
         self._awake = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._flushed_at_s = clock.monotonic()
+        self._flush_s = 0.0
 
     def indexed(self, tenant: TenantId) -> int:
         """The last offset that searches of this process see."""
@@ -90,12 +96,16 @@ class Projector:
             pass
 
     async def run(self) -> None:
-        """Projects until cancelled. A backend that fails is tried again; what was applied stays."""
+        """Projects and flushes until cancelled. A backend that fails is tried again; what was applied stays."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._project_always())
+            group.create_task(self._flush_always())
+
+    async def _project_always(self) -> None:
         while True:
             self._awake.clear()
             try:
                 worked = await self._round()
-                await self._flush_when_due()
             except Fault as fault:  # the store or the disk: every tenant waits
                 log.error("projection_failed", code=fault.code, detail=fault.message)
                 await asyncio.sleep(RETRY_S)
@@ -105,18 +115,50 @@ class Projector:
             elif not any(self._waiters.values()):  # where somebody waits, what gathered during the last commit is group enough
                 await asyncio.sleep(GROUP_S)
 
+    async def _flush_always(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                if self._flush_is_due():
+                    await self.flush()
+            except Fault as fault:
+                log.error("projection_flush_failed", code=fault.code, detail=fault.message)
+
+    def _flush_is_due(self) -> bool:
+        rows = sum(progress.rows_unflushed for progress in self._tenants.values())
+        rested_s = self._clock.monotonic() - self._flushed_at_s
+        if rested_s < self._flush_s / FLUSH_SHARE_MAX:
+            return False
+        return rows >= FLUSH_EVERY_ROWS or (rows > 0 and rested_s >= FLUSH_EVERY_S)
+
     async def flush(self) -> None:
-        """Makes everything applied durable, and says so to the store."""
-        self._flushed_at_s = self._clock.monotonic()
-        for tenant, progress in list(self._tenants.items()):
-            async with progress.lock:
-                for collection in list(progress.dirty.values()):
-                    await self._engine.flush(collection)
-                progress.dirty.clear()
-                progress.rows_unflushed = 0
-                offset = progress.indexed
-            async with self._db.write(tenant) as tx:
-                await changes.note_watermark(tx, self._engine_id, offset, self._clock.now())
+        """Makes everything applied durable, and says so to the store. Projection goes on meanwhile."""
+        async with self._flushing:
+            started_s = self._clock.monotonic()
+            try:
+                for tenant, progress in list(self._tenants.items()):
+                    if progress.indexed > progress.durable or progress.dirty:
+                        await self._flush(tenant, progress)
+            finally:
+                self._flushed_at_s = self._clock.monotonic()
+                self._flush_s = self._flushed_at_s - started_s
+
+    async def _flush(self, tenant: TenantId, progress: _Progress) -> None:
+        async with progress.lock:
+            offset, rows = progress.indexed, progress.rows_unflushed
+            dirty = dict(progress.dirty)
+            progress.dirty.clear()
+            progress.rows_unflushed = 0
+        try:
+            for collection in dirty.values():
+                await self._engine.flush(collection)
+        except BaseException:
+            progress.dirty = {**dirty, **progress.dirty}
+            progress.rows_unflushed += rows
+            raise
+        async with self._db.write(tenant) as tx:
+            await changes.note_watermark(tx, self._engine_id, offset, self._clock.now())
+        progress.durable = offset
 
     async def drop(self, index: IndexRecord) -> None:
         """Takes a generation of an index out of the engine: a deleted index, or one that began anew. Later changes of a deleted
@@ -155,12 +197,6 @@ class Projector:
                 await self._awake.wait()
         except TimeoutError:
             return
-
-    async def _flush_when_due(self) -> None:
-        unflushed = sum(progress.rows_unflushed for progress in self._tenants.values())
-        waited_s = self._clock.monotonic() - self._flushed_at_s
-        if unflushed >= FLUSH_EVERY_ROWS or (unflushed and waited_s >= FLUSH_EVERY_S):
-            await self.flush()
 
     async def _project(self, tenant: TenantId, progress: _Progress) -> None:
         async with self._db.read(tenant) as tx:

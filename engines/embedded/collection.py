@@ -1,12 +1,13 @@
 """One open collection: its rows, its two arms, and who may touch them when.
 
-`_changing` lets one batch, flush or swap through at a time; the write lock is held only while memory changes, so that a
-search waits for milliseconds, not for analysis, commits or training. Both arms of a search lie under one read lock: a row is
-never half changed.
+`_changing` lets one batch or swap through at a time; the write lock is held only while memory changes, so that a search waits
+for milliseconds, not for analysis, commits or training; and a flush holds up changes only while it takes the state. Both arms
+of a search lie under one read lock: a row is never half changed.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,9 +30,10 @@ from engines.embedded.snapshot import (
     TEXT_FOLDER,
     Manifest,
     RowsOnDisk,
+    begun,
     digest_segments,
+    finish_file,
     size_of,
-    write_files,
     write_manifest,
     write_rows,
 )
@@ -41,6 +43,15 @@ from engines.port import Arms, Collection, CollectionStats, Held, Hit, Query, Ro
 _NORM_ERROR_MAX = 0.01
 _ROW_BYTES = 250  # key, slot, and the row's place in each of about ten postings
 _TOKEN_BYTES = 180  # its text and its posting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A state on its way to disk: `manifest` with the digests of the snapshot before; `rows` where they changed since."""
+
+    manifest: Manifest
+    rows: RowsOnDisk | None
+    segments: frozenset[str]
 
 
 class OpenCollection:
@@ -72,6 +83,7 @@ class OpenCollection:
         self._unsaved = False
         self._closed = False
         self._touched: BitMap | None = None  # slots changed since a training began, while one runs
+        self._flushing = threading.Lock()  # taken before `_changing`
         self._changing = threading.Lock()
         self._lock = ReadWriteLock()
 
@@ -217,10 +229,12 @@ class OpenCollection:
             )
 
     def flush(self) -> None:
-        """Searches go on meanwhile; changes wait."""
-        with self._changing, backend("writing a snapshot"):
-            self._check_open()
-            self._flush()
+        """Searches go on meanwhile, and so do changes, but for the moment in which the vectors are written."""
+        with self._flushing, backend("writing a snapshot"):
+            with self._changing:
+                self._check_open()
+                state = self._take()
+            self._keep(state)
 
     def rest(self, idle_s: float) -> bool:
         """Closes an idle writer; whether one is left open. Skipped while changes run: it is not idle then."""
@@ -234,52 +248,68 @@ class OpenCollection:
             self._changing.release()
 
     def close(self) -> None:
-        with self._changing, backend("closing"):
-            self._flush()
+        with self._flushing, self._changing, backend("closing"):
+            self._keyword.rest()
+            self._keep(self._take())
             self._closed = True
 
     def discard(self, remove: Callable[[], None]) -> None:
         """Closes without a flush and removes what is on disk; searches that run end on what they hold."""
-        with self._changing, backend("dropping a collection"):
+        with self._flushing, self._changing, backend("dropping a collection"):
             self._closed = True
             self._keyword.rest()
             remove()
 
-    def _flush(self) -> None:
-        self._keyword.rest()
+    def _take(self) -> _Taken | None:
+        """The state as it is now, for `_keep`; None where it is on disk already. No change may run meanwhile."""
+        before = self._manifest
         if self._applied is None or (self._applied == self.durable and not self._unsaved):
-            return
-        number = self._manifest.number if self._manifest else 0
-        digests: Mapping[str, str] = self._manifest.digests if self._manifest else {}
-        if self._unsaved or not digests:
+            return None
+        committed = self._keyword.committed
+        number = before.number if before else 0
+        rows: RowsOnDisk | None = None
+        if self._unsaved or before is None:
             number += 1
-            digests = self._write_files(number)
-        manifest = self._described(number, self._applied, digests)
-        write_manifest(self._folder, self._collection, manifest)
-        self._manifest = manifest
-        self._unsaved = False
-
-    def _write_files(self, number: int) -> dict[str, str]:
-        numbers = {field: column.entries() for field, column in self._filters.numbers.items()}
-        rows = RowsOnDisk(keys=self._rows.keys, tokens=self._rows.tokens, numbers=numbers)
-        files = {
-            f"rows-{number}.npz": partial(write_rows, rows=rows),
-            f"vectors-{number}.faiss": self._dense.write,
-        }
-        return write_files(self._folder, files)
-
-    def _described(self, number: int, watermark: Watermark, digests: Mapping[str, str]) -> Manifest:
-        return Manifest(
+            self._dense.write(begun(self._folder / f"vectors-{number}.faiss"))
+            numbers = {field: (slots.copy(), values.copy()) for field, (slots, values) in self._columns()}
+            rows = RowsOnDisk(keys=self._rows.keys.copy(), tokens=list(self._rows.tokens), numbers=numbers)
+        described = Manifest(
             number=number,
-            watermark=watermark,
+            watermark=self._applied,
             structure=self._dense.structure,
             probes=self._dense.probes.by_share if isinstance(self._dense, IvfVectors) else (),
             trained_rows=self._trained_rows,
             rows=len(self._rows),
-            stamp=self._keyword.stamp,
-            digests=digests,
-            text_digests=digest_segments(self._folder / TEXT_FOLDER),
+            stamp=committed.stamp,
+            digests=before.digests if before else {},
+            text_digests=before.text_digests if before else {},
         )
+        self._unsaved = False
+        return _Taken(manifest=described, rows=rows, segments=committed.segments)
+
+    def _keep(self, state: _Taken | None) -> None:
+        """Makes it the snapshot. Where that fails, the next flush takes all of it again."""
+        if state is None:
+            return
+        try:
+            manifest = self._written(state)
+            write_manifest(self._folder, self._collection, manifest)
+        except BaseException:
+            self._unsaved = True
+            raise
+        self._manifest = manifest
+
+    def _written(self, state: _Taken) -> Manifest:
+        manifest, digests = state.manifest, state.manifest.digests
+        if state.rows is not None:
+            rows_file, vectors_file = self._folder / manifest.rows_file, self._folder / manifest.vectors_file
+            write_rows(begun(rows_file), state.rows)
+            digests = {path.name: finish_file(path) for path in (rows_file, vectors_file)}
+        texts = digest_segments(self._folder / TEXT_FOLDER, state.segments, manifest.text_digests)
+        return replace(manifest, digests=digests, text_digests=texts)
+
+    def _columns(self) -> Iterable[tuple[str, tuple[Slots, NDArray[np.float64]]]]:
+        return ((field, column.entries()) for field, column in self._filters.numbers.items())
 
     def _check_open(self) -> None:
         if self._closed:

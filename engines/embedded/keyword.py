@@ -44,6 +44,15 @@ class Restriction:
         return slot is not None and slot in self.admitted
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What Tantivy has made durable. The stamp of a commit is larger than that of the one before; a merge keeps the stamp and
+    puts one segment in the place of others."""
+
+    stamp: int
+    segments: frozenset[str]
+
+
 class KeywordView:
     """One committed state of the index."""
 
@@ -150,9 +159,10 @@ class KeywordIndex:
         self.clauses = Clauses(self._schema, self._columns)
 
     @property
-    def stamp(self) -> int:
-        """Of the last commit; each is larger than the one before."""
-        return int(json.loads((self._folder / "meta.json").read_bytes())["opstamp"])
+    def committed(self) -> Committed:
+        meta = json.loads((self._folder / "meta.json").read_bytes())
+        segments = frozenset(str(one["segment_id"]).replace("-", "") for one in meta["segments"])
+        return Committed(stamp=int(meta["opstamp"]), segments=segments)
 
     @property
     def writer_bytes(self) -> int:

@@ -9,9 +9,9 @@ from engines.embedded.collection import OpenCollection
 from engines.embedded.dense import DenseIndex, FlatVectors
 from engines.embedded.filters import FilterIndex, NumberColumn, TokenSets
 from engines.embedded.ivf import IvfVectors, Probes
-from engines.embedded.keyword import KeywordIndex
+from engines.embedded.keyword import Committed, KeywordIndex
 from engines.embedded.rows import RowTable
-from engines.embedded.snapshot import TEXT_FOLDER, Manifest, read_manifest, read_rows
+from engines.embedded.snapshot import TEXT_FOLDER, Manifest, read_manifest, read_rows, segment_of
 from engines.embedded.tuning import Tuning
 from engines.port import Collection
 
@@ -71,10 +71,15 @@ def _keyword(collection: Collection, folder: Path, manifest: Manifest, tuning: T
     """Tantivy's commits are durable by themselves, so it may be ahead of the snapshot; behind it, it is damaged."""
     try:
         keyword = KeywordIndex(folder, language=collection.language, ranged=collection.ranged, tuning=tuning)
-        stamp, rows = keyword.stamp, keyword.view().rows
+        committed, rows = keyword.committed, keyword.view().rows
     except ValueError as error:
         raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} cannot be read: {error}") from error
-    same = rows == manifest.rows and all((folder / name).is_file() for name in manifest.text_digests)
-    if stamp < manifest.stamp or (stamp == manifest.stamp and not same):
+    if committed.stamp < manifest.stamp or (committed.stamp == manifest.stamp and not _same(folder, committed, manifest, rows)):
         raise Corrupt("engine.unreadable_snapshot", f"the keyword index in {folder} is not the one of the snapshot beside it")
     return keyword
+
+
+def _same(folder: Path, committed: Committed, manifest: Manifest, rows: int) -> bool:
+    """Whether a commit is the manifest's, merged or not since."""
+    files = (name for name in manifest.text_digests if segment_of(name) in committed.segments)
+    return rows == manifest.rows and all((folder / name).is_file() for name in files)

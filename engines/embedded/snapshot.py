@@ -10,12 +10,14 @@ Files are written under a temporary name, synced, renamed. A manifest names them
 agree is no snapshot at all, and the collection is made again from the store.
 """
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -34,6 +36,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 TEXT_FOLDER = "text"
 _SEGMENT_FILE = re.compile(r"[0-9a-f]{32}\..+")
+_SLICE = 8_192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +50,10 @@ class RowsOnDisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """`number` grows with each snapshot. `probes` is empty for a flat index. `stamp` is Tantivy's last commit.
+    """`number` grows with each snapshot. `probes` is empty for a flat index. `stamp` is Tantivy's last commit then.
 
     `digests` are of the files beside the manifest, which must be there; `text_digests` of Tantivy's segments, which never
-    change, but which a merge may have replaced since."""
+    change, but which a merge may have replaced, then or since."""
 
     number: int
     watermark: Watermark
@@ -71,21 +74,42 @@ class Manifest:
         return f"vectors-{self.number}.faiss"
 
 
-def write_files(folder: Path, files: Mapping[str, Callable[[Path], None]]) -> dict[str, str]:
-    """Each file by its writer, whole and synced, or not there at all; their digests."""
-    return {name: _write_file(folder / name, write) for name, write in files.items()}
+def begun(path: Path) -> Path:
+    """Where a file lies until it is whole."""
+    return path.with_name(f"{path.name}.tmp")
 
 
-def digest_segments(folder: Path) -> dict[str, str]:
-    """Of Tantivy's segment files: it writes checksums into them, and never looks at them again."""
-    return {path.name: _digest_of_file(path) for path in folder.iterdir() if _SEGMENT_FILE.fullmatch(path.name)}
+def finish_file(path: Path) -> str:
+    """What was begun is synced and takes its name; its digest."""
+    temporary = begun(path)
+    digest = _digest_of_file(temporary)
+    _sync(temporary)
+    temporary.rename(path)
+    return digest
+
+
+def digest_segments(folder: Path, segments: AbstractSet[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Of the files of Tantivy's `segments`: it writes checksums into them, and never looks at them again. They never change, so
+    what is `known` is not read again; what a merge takes away meanwhile is left out."""
+    digests: dict[str, str] = {}
+    for path in folder.iterdir():
+        if _SEGMENT_FILE.fullmatch(path.name) and segment_of(path.name) in segments:
+            with contextlib.suppress(FileNotFoundError):
+                digests[path.name] = known.get(path.name) or _digest_of_file(path)
+    return digests
+
+
+def segment_of(name: str) -> str:
+    """The segment that a file belongs to."""
+    return name.partition(".")[0]
 
 
 def write_manifest(folder: Path, collection: Collection, manifest: Manifest) -> None:
     """From here on this is the snapshot; files of earlier ones go."""
     body = {"format": FORMAT, "analysis": ANALYSIS_VERSION, "of": _description(collection), **asdict(manifest)}
     raw = json.dumps({"body": body, "digest": _digest_of_body(body)}, indent=1).encode()
-    _write_file(folder / MANIFEST, lambda path: _write_bytes(path, raw))
+    begun(folder / MANIFEST).write_bytes(raw)
+    finish_file(folder / MANIFEST)
     _sync(folder)
     if manifest.number == 1:  # the folders above may be as new as this one
         for above in folder.parents[: collection.path.count("/") + 1]:
@@ -123,12 +147,18 @@ def read_manifest(folder: Path, collection: Collection) -> Manifest:
 
 
 def write_rows(path: Path, rows: RowsOnDisk) -> None:
-    names = {token: place for place, token in enumerate(dict.fromkeys(chain.from_iterable(rows.tokens)))}
-    places = np.fromiter((names[token] for token in chain.from_iterable(rows.tokens)), dtype=np.int32)
+    names: dict[str, int] = {}
+    places: list[NDArray[np.int32]] = []
+    # In slices: a loop inside the interpreter's own code lets no other thread run until it ends.
+    for start in range(0, len(rows.tokens), _SLICE):
+        part = rows.tokens[start : start + _SLICE]
+        for token in dict.fromkeys(chain.from_iterable(part)):
+            names.setdefault(token, len(names))
+        places.append(np.fromiter(map(names.__getitem__, chain.from_iterable(part)), dtype=np.int32))
     arrays: dict[str, NDArray[Any]] = {
         "keys": rows.keys,
         "token_counts": np.fromiter((len(tokens) for tokens in rows.tokens), dtype=np.int32),
-        "token_places": places,
+        "token_places": np.concatenate(places) if places else np.empty(0, dtype=np.int32),
         "token_names": _bytes_array(json.dumps(list(names)).encode()),
         "fields": _bytes_array(json.dumps(list(rows.numbers)).encode()),
     }
@@ -155,19 +185,6 @@ def read_rows(path: Path) -> RowsOnDisk:
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-
-
-def _write_file(path: Path, write: Callable[[Path], None]) -> str:
-    temporary = path.with_name(f"{path.name}.tmp")
-    write(temporary)
-    digest = _digest_of_file(temporary)
-    _sync(temporary)
-    temporary.rename(path)
-    return digest
-
-
-def _write_bytes(path: Path, raw: bytes) -> None:
-    path.write_bytes(raw)
 
 
 def _sync(path: Path) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import delete
 from structlog.testing import capture_logs
 
+from core.errors import Unavailable
 from core.ids import IndexName, TenantId
 from core.profile import IndexProfile
 from engines.port import Collection, Watermark
@@ -99,6 +102,52 @@ async def emptied_and_changed(stack: Stack) -> Path:
     german = IndexProfile(language="german", range_fields={"year": "number"})
     await stack.catalog.put_index(stack.admin(), HANDBOOK, IndexDefinition(profile=german))
     return folder
+
+
+async def test_what_is_written_during_a_flush_is_found_before_it_ends(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, found = threading.Event(), threading.Event()
+    savez = np.savez
+
+    def save_late(*args: object, **arrays: object) -> None:
+        writing.set()
+        assert found.wait(40)
+        savez(*args, **arrays)  # type: ignore[arg-type]  # as numpy is called, whatever it is
+
+    async with machine.up() as stack:
+        await stack.add_index(HANDBOOK)
+        await stack.put("parking", PARKING)
+        monkeypatch.setattr(np, "savez", save_late)
+        flush = asyncio.create_task(stack.projector.flush())
+        assert await asyncio.to_thread(writing.wait, 40)
+        await stack.put("canteen", CANTEEN)
+        assert await everything(stack) == {"parking", "canteen"}
+        found.set()
+        await flush
+        collection = Collection.of_index(await record(stack))
+        durable = await stack.engine.durable(collection)
+        assert (durable and durable.offset, stack.projector.indexed(TENANT)) == (1, 2)
+        await stack.projector.flush()
+        durable = await stack.engine.durable(collection)
+        assert durable
+        assert durable.offset == 2
+
+
+async def test_a_flush_that_failed_is_made_up_for_by_the_next(still: Stack) -> None:
+    await still.put("one", PARKING, wait=Wait.STORED)
+    await still.work()
+    await still.projector.catch_up()
+    collection = Collection.of_index(await record(still))
+    in_the_way = still.folder / "engine" / "collections" / collection.path / "rows-1.npz.tmp"
+    in_the_way.mkdir()  # whoever writes there fails, root too
+    with pytest.raises(Unavailable, match="writing a snapshot"):
+        await still.projector.flush()
+    in_the_way.rmdir()
+    await still.projector.flush()
+    durable = await still.engine.durable(collection)
+    assert durable
+    assert durable.offset == still.projector.indexed(TENANT) == 1
 
 
 async def test_a_changed_profile_leaves_nothing_of_the_collection_before_it(machine: Machine) -> None:

@@ -134,7 +134,7 @@ def test_lists_are_trained_again_when_the_rows_have_doubled(tmp_path: Path) -> N
 
 def test_lists_and_their_probes_survive_a_restart(tmp_path: Path) -> None:
     opened, held = trained(tmp_path)
-    opened.flush()
+    opened.close()
     again = recover(HERE, tmp_path, TUNING)
     assert again is not None
     assert again.stats().structure == "ivf64"

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import Unavailable
@@ -129,6 +131,53 @@ def test_a_flush_without_changes_writes_nothing(tmp_path: Path) -> None:
     written = (tmp_path / "here" / "manifest.json").stat().st_mtime_ns
     opened.flush()
     assert (tmp_path / "here" / "manifest.json").stat().st_mtime_ns == written
+
+
+def test_segments_that_are_merged_after_a_flush_leave_the_snapshot_whole(tmp_path: Path) -> None:
+    opened = filled(tmp_path / "here")
+    for offset in range(2, 12):
+        opened.apply([row(100 + offset, "wing")], (), watermark(offset))
+    opened.flush()
+    segments = len(list((tmp_path / "here" / "text").glob("*.term")))
+    opened.rest(0.0)
+    assert len(list((tmp_path / "here" / "text").glob("*.term"))) <= segments
+    again = recover(HERE, tmp_path / "here", FLAT)
+    assert again is not None
+    assert again.durable == watermark(11)
+    assert sorted(found(again)) == [*range(1, 31), *range(102, 112)]
+
+
+@pytest.mark.timeout(30)
+def test_changes_go_on_while_a_snapshot_is_written_and_are_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = filled(tmp_path / "here")
+    writing, changed = threading.Event(), threading.Event()
+    savez = np.savez
+
+    def save_late(*args: object, **arrays: object) -> None:
+        writing.set()
+        assert changed.wait(20)
+        savez(*args, **arrays)  # type: ignore[arg-type]  # as numpy is called, whatever it is
+
+    monkeypatch.setattr(np, "savez", save_late)
+    opened.apply([row(50, "wing")], (), watermark(2))
+    flush = threading.Thread(target=opened.flush)
+    flush.start()
+    assert writing.wait(20)
+    opened.apply([row(1, "flow"), row(60, "wing", {"year": 1960})], [2, 50], watermark(3))
+    assert sorted(found(opened)) == [*range(3, 31), 60]
+    changed.set()
+    flush.join()
+    assert opened.durable == watermark(2)
+    shutil.copytree(tmp_path / "here", tmp_path / "crashed")
+    again = recover(HERE, tmp_path / "crashed", FLAT)
+    assert again is not None
+    assert again.durable == watermark(2)
+    dense = again.search(everyone(), Query(collection=HERE, vector=toward(0), text=None, limit=200)).dense
+    assert sorted(keys(dense)) == [*range(1, 31), 50]
+    again.apply([row(1, "flow"), row(60, "wing", {"year": 1960})], [2, 50], watermark(3))
+    assert sorted(found(again)) == [*range(3, 31), 60]
+    opened.flush()
+    assert opened.durable == watermark(3)
 
 
 def test_a_disk_that_fails_is_a_fault_and_what_was_durable_stays(tmp_path: Path) -> None:
