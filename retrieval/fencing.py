@@ -37,6 +37,8 @@ _CONTROL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# One of these is in whatever `_CONTROL` or `_FENCE` finds.
+_BRACKETS = ("<", "\uff1c", "[", ">")
 # Prompts that were plain text: Claude's of old, Vicuna, Alpaca.
 _TURN = re.compile(
     r"^([ \t]*)(human|assistant|system|### ?(?:instruction|response|system|input))([ \t]*):", re.MULTILINE | re.IGNORECASE
@@ -52,8 +54,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def neutralised(text: str) -> str:
     """The text as a model may see it: brackets of control tokens become others, which no tokenizer knows nor normalises back;
     `Human:` at a line's start loses its colon's place; what cannot be seen goes. Neutralising twice changes nothing more."""
-    text = _UNSEEN.sub("", _NEWLINE.sub("\n", _SURROGATE.sub("\ufffd", text)))
-    return _TURN.sub(r"\1\2 -", _FENCE.sub(_apart, _CONTROL.sub(_renamed, text)))
+    # Looked for first, since most texts have none of it: 200 pieces take 1 ms, and without that 4.5 ms.
+    if not text.replace("\n", " ").replace("\t", " ").isprintable():
+        text = _UNSEEN.sub("", _NEWLINE.sub("\n", _SURROGATE.sub("\ufffd", text)))
+    if any(bracket in text for bracket in _BRACKETS):
+        text = _FENCE.sub(_apart, _CONTROL.sub(_renamed, text))
+    return _TURN.sub(r"\1\2 -", text) if ":" in text else text
 
 
 def one_line(text: str) -> str:
