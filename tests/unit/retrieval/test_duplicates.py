@@ -1,5 +1,10 @@
 """Near duplicates: what is told once, and what only looks like it."""
 
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from retrieval.duplicates import covers
 
 TURN = "we moved the launch of the blue parrot project to the second week of March because of the audit"
@@ -29,3 +34,30 @@ def test_short_texts_are_duplicates_only_when_equal() -> None:
 def test_nothing_and_blanks_are_no_trouble() -> None:
     assert covers([]) == []
     assert covers(["", " "]) == [frozenset({1}), frozenset({0})]
+
+
+# Few words, so that texts share many; of one of which some are copies, changed a little.
+TEXTS = st.lists(st.lists(st.sampled_from(["ann", "bob", "met", "in", "oslo", "7", "not"]), max_size=14), max_size=6)
+
+
+@given(TEXTS, st.lists(st.tuples(st.integers(0, 5), st.integers(0, 14), st.sampled_from(["", "new", "8"])), max_size=6))
+def test_what_covers_what_is_as_its_definition_says(texts: list[list[str]], changes: list[tuple[int, int, str]]) -> None:
+    copies = [[*texts[of][:at], word, *texts[of][at:]] for of, at, word in changes if of < len(texts)]
+    all_words = [[word for word in words if word] for words in [*texts, *copies]]
+    expected = [
+        frozenset(
+            other
+            for other, theirs in enumerate(all_words)
+            if other != place
+            and len(shingles(words) & shingles(theirs)) >= 0.9 * len(shingles(words))
+            and set(words) & {"7", "8", "not"} <= set(theirs)
+        )
+        for place, words in enumerate(all_words)
+    ]
+    assert covers([" ".join(words) for words in all_words]) == expected
+
+
+def shingles(words: list[str]) -> set[tuple[str, ...]]:
+    if len(words) < 6:
+        return {("whole", *words)}
+    return {*zip(words, words[1:], words[2:], strict=False), *pairwise(words[-2:])}
