@@ -35,7 +35,6 @@ class Belief:
     recorded_at: datetime
     expires_at: datetime | None
     superseded_by: int | None
-    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +115,6 @@ def _belief(row: Mapping[Any, Any]) -> Belief:
         recorded_at=row["recorded_at"],
         expires_at=row["expires_at"],
         superseded_by=row["superseded_by"],
-        revision=row["revision"],
     )
 
 
@@ -154,7 +152,6 @@ def _mine() -> Select[Any]:
         "valid_to",
         "recorded_at",
         "expires_at",
-        "revision",
     )
     return select(*(fact_table.c[name] for name in (*columns, "superseded_by"))).where(
         fact_table.c.tenant == bindparam("tenant"), fact_table.c.owner == bindparam("owner")

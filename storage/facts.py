@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, insert, or_, select, update
 
 from core.ids import Principal
 from core.metadata import Metadata
@@ -48,8 +48,7 @@ class NewFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactQuery:
-    """Which of an owner's facts a list shows; None is any. `entity` and `attribute` are folded, as in `facts.triple`;
-    `live_at`: without those whose time was over then."""
+    """Which of an owner's facts a list shows; None is any. `live_at`: without those whose time was over then."""
 
     status: str | None = None
     entity: str | None = None
@@ -124,11 +123,7 @@ async def latest_active(tx: Transaction, scope: FactScope, prefix: str, *, limit
 async def page(tx: Transaction, owner: Principal, request: PageRequest, query: FactQuery) -> Page[FactRecord]:
     """In the order in which they were first recorded."""
     wanted: list[ColumnElement[bool]] = [*_mine(tx, owner), facts.c.id > request.after_number(0)]
-    if query.entity is not None:
-        wanted.append(starts_with(facts.c.triple, f"{query.entity}\x1f"))
-    if query.attribute is not None:
-        wanted.append(facts.c.triple.contains(f"\x1f{query.attribute}\x1f", autoescape=True))
-    for name in ("status", "agent", "kind"):
+    for name in ("status", "entity", "attribute", "agent", "kind"):
         value = getattr(query, name)
         if value is not None:
             wanted.append(facts.c[name] == value)
@@ -141,8 +136,8 @@ async def page(tx: Transaction, owner: Principal, request: PageRequest, query: F
 
 async def pinned(tx: Transaction, owner: Principal, *, limit: int) -> tuple[FactRecord, ...]:
     """The owner's active facts that are pinned, oldest first."""
-    wanted = (*_mine(tx, owner), facts.c.pinned.is_(True), facts.c.status == "active")
-    return await _all(tx, select(facts).where(*wanted).order_by(facts.c.id).limit(limit))
+    found = await tx.rows(_PINNED, {"tenant": tx.tenant, "owner": owner, "limit": limit})
+    return tuple(map(_record, found))
 
 
 async def expired(tx: Transaction, at: datetime, *, limit: int) -> tuple[FactRecord, ...]:
@@ -369,3 +364,17 @@ def _record(row: Mapping[Any, Any]) -> FactRecord:
     own = {name: row[name] for name in FactRecord.__dataclass_fields__ if name not in {"row_id", "scope", "metadata"}}
     scope = FactScope(owner=Principal(row["owner"]), agent=row["agent"], session_id=row["session_id"])
     return FactRecord(row_id=row["id"], scope=scope, metadata=thaw(row["metadata"]), **own)
+
+
+# Made once, as in storage/passages.py: building a statement costs more than running it.
+_PINNED = (
+    select(facts)
+    .where(
+        facts.c.tenant == bindparam("tenant"),
+        facts.c.owner == bindparam("owner"),
+        facts.c.pinned.is_(True),
+        facts.c.status == "active",
+    )
+    .order_by(facts.c.id)
+    .limit(bindparam("limit"))
+)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, select, update
 
 from core.errors import NotFound
 from core.ids import IndexName, TenantId
@@ -19,6 +19,9 @@ from storage.tables import documents, indexes, tenant_heads
 
 # No client can name an index so: it is not in the alphabet of names.
 MEMORY_NAME = IndexName("~memory")
+
+# Made once, as in storage/passages.py: building a statement costs more than running it.
+_OF_MEMORY = select(indexes).where(indexes.c.tenant == bindparam("tenant"), indexes.c.kind == IndexKind.MEMORY)
 
 
 async def find(tx: Transaction, name: IndexName) -> IndexRecord | None:
@@ -79,11 +82,10 @@ async def catalog(tx: Reads) -> int:
     return rows[0]["catalog"] if rows else 0
 
 
-async def of_memory(tx: Transaction) -> IndexRecord | None:
+async def of_memory(reads: Reads) -> IndexRecord | None:
     """The tenant's collection of memory; None before anything was remembered."""
-    statement = select(indexes).where(indexes.c.tenant == tx.tenant, indexes.c.kind == IndexKind.MEMORY)
-    row = (await tx.execute(statement)).mappings().first()
-    return None if row is None else _record(row)
+    found = await reads.rows(_OF_MEMORY, {"tenant": reads.tenant})
+    return _record(found[0]) if found else None
 
 
 async def add_memory(tx: Transaction, *, model: str, dimension: int, at: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from core.ids import Principal, row_number
 from core.metadata import Metadata
@@ -18,6 +18,14 @@ from storage.statements import ROWS_PER_STATEMENT
 
 # A row takes some 25 µs to become a record, during which nothing else runs.
 MESSAGES_PER_READ = 500
+
+# Made once, as in storage/passages.py: building a statement costs more than running it.
+_LATEST = (
+    select(messages)
+    .where(messages.c.tenant == bindparam("tenant"), messages.c.session_id == bindparam("session"))
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("limit"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +126,12 @@ async def latest_known(
 ) -> tuple[MessageRecord, ...]:
     """The last `limit` messages, in order, of those that were not said after `occurred_by` nor written down after
     `recorded_by`; what was forgotten among them is left out."""
-    statement = select(messages).where(*_of(tx, session_id))
+    statement = _LATEST
     if occurred_by is not None:
         statement = statement.where(messages.c.occurred_at.is_(None) | (messages.c.occurred_at <= occurred_by))
     if recorded_by is not None:
         statement = statement.where(messages.c.recorded_at <= recorded_by)
-    rows = (await tx.execute(statement.order_by(messages.c.seq.desc()).limit(limit))).mappings().all()
+    rows = await tx.rows(statement, {"tenant": tx.tenant, "session": session_id, "limit": limit})
     found = tuple(message_record(row) for row in reversed(rows))
     return tuple(one for one in found if not one.forgotten)
 

@@ -16,6 +16,7 @@ from storage.memory_tables import memory_rows, messages, sessions
 from storage.messages import message_record
 
 MESSAGE = Subject.MESSAGE.name.lower()
+_SUBJECTS = {subject.name.lower(): subject for subject in Subject}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +47,20 @@ class Recollection:
 
 async def places(reads: Reads, owner: Principal, keys: Sequence[int]) -> dict[int, Place]:
     """Of the rows among `keys` that are the owner's. One statement."""
-    found = await reads.rows(_PLACES, {"tenant": reads.tenant, "owner": owner, "keys": list(keys)})
+    found = await reads.tuples(_PLACES, {"tenant": reads.tenant, "owner": owner, "keys": list(keys)})
     return {
-        row["key"]: Place(
-            key=row["key"],
-            subject=Subject[row["type"].upper()],
-            subject_id=row["subject_id"],
-            session_id=row["session_id"],
-            seq=row["seq_from"],
-            speaker=row["speaker"],
-            role=row["role"],
-            occurred=row["occurred"],
-            span=None if row["start"] is None or row["end"] is None else (row["start"], row["end"]),
+        key: Place(
+            key=key,
+            subject=_SUBJECTS[kind],
+            subject_id=subject_id,
+            session_id=session_id,
+            seq=seq,
+            speaker=speaker,
+            role=role,
+            occurred=occurred,
+            span=None if start is None or end is None else (start, end),
         )
-        for row in found
+        for key, kind, subject_id, session_id, seq, occurred, start, end, speaker, role in found
     }
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
 from core.ids import Principal, SessionId
 from core.metadata import Metadata
 from core.paging import Page, PageRequest
-from storage.database import Transaction
+from storage.database import Reads, Transaction
 from storage.documents import thaw
 from storage.memory_records import SessionRecord, SessionState
 from storage.memory_tables import sessions
@@ -18,6 +18,13 @@ from storage.statements import locked, upsert
 
 # The kind of the principal that what is being erased belongs to, one for each erasure: nobody reads or writes as one.
 ERASED = "erased:"
+
+# Made once, as in storage/passages.py: building a statement costs more than running it.
+_NAMED = select(sessions).where(
+    sessions.c.tenant == bindparam("tenant"),
+    sessions.c.owner == bindparam("owner"),
+    sessions.c.external_id == bindparam("session"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +37,9 @@ class NewSession:
     ttl_s: int | None
 
 
-async def find(tx: Transaction, owner: Principal, session: SessionId) -> SessionRecord | None:
-    statement = select(sessions).where(*_mine(tx, owner), sessions.c.external_id == session)
-    row = (await tx.execute(statement)).mappings().first()
-    return None if row is None else _record(row)
+async def find(reads: Reads, owner: Principal, session: SessionId) -> SessionRecord | None:
+    found = await reads.rows(_NAMED, {"tenant": reads.tenant, "owner": owner, "session": session})
+    return _record(found[0]) if found else None
 
 
 async def lock(tx: Transaction, row_id: int) -> SessionRecord | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, cast, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, cast, delete, func, insert, or_, select, update
 
 from core.ids import Principal, TenantId
 from core.limits import CHUNK_ORDINAL_BITS
@@ -29,6 +29,15 @@ class State(StrEnum):
 
 # A node's sentences are some 100 kB of JSON at the most: 2 ms to write, during which nothing else runs.
 NODES_PER_STATEMENT = 10
+# Made once, as in storage/passages.py: building a statement costs more than running it.
+_NODES = (
+    select(
+        *(column for column in summaries.c if column is not summaries.c.sentences),
+        cast(summaries.c.sentences, Text).label("said"),
+    )
+    .where(summaries.c.tenant == bindparam("tenant"), summaries.c.session_id == bindparam("session"))
+    .order_by(summaries.c.level, summaries.c.seq_from, summaries.c.id)
+)
 _STALE = case((summaries.c.state == State.STALE, 1), else_=0)
 
 
@@ -78,11 +87,8 @@ class SummaryRecord:
 async def of_session(tx: Transaction, session_id: int) -> tuple[SummaryRecord, ...]:
     """Every node, leaves first, each level in the order of the conversation. The sentences come as text and are parsed beside
     the event loop: those of a session of 10,000 messages are megabytes of JSON."""
-    others = [column for column in summaries.c if column is not summaries.c.sentences]
-    ordered = (summaries.c.level, summaries.c.seq_from, summaries.c.id)
-    statement = select(*others, cast(summaries.c.sentences, Text).label("said")).where(*_of(tx, session_id)).order_by(*ordered)
-    rows = (await tx.execute(statement)).mappings().all()
-    return await asyncio.to_thread(lambda: tuple(map(_record, rows)))
+    rows = await tx.rows(_NODES, {"tenant": tx.tenant, "session": session_id})
+    return await asyncio.to_thread(lambda: tuple(map(_record, rows))) if rows else ()
 
 
 async def states(tx: Transaction, session_id: int) -> dict[int, State]:

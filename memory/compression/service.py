@@ -84,9 +84,11 @@ class Compression:
         """What the session's tree says of it as it stands: the same, word for word, until the tree is brought up to date. None
         where no tree serves, or not a sentence of it has room."""
         caller.require(Grant.READ)
-        found = await self._session(caller, session)
         async with self._db.read(caller.tenant) as tx:
+            found = await self._known(tx, caller, session)
             stored = [one for one in await summaries.of_session(tx, found.row_id) if one.state is State.ACTIVE]
+        if not stored:
+            return None
         grown = await asyncio.to_thread(standing_tree, stored)
         chosen = await asyncio.to_thread(tree.standing, grown.nodes, tokens_max)
         if not chosen:
@@ -269,7 +271,10 @@ class Compression:
 
     async def _session(self, caller: Caller, session: SessionId) -> SessionRecord:
         async with self._db.read(caller.tenant) as tx:
-            found = await sessions.find(tx, caller.subject, session)
+            return await self._known(tx, caller, session)
+
+    async def _known(self, tx: Transaction, caller: Caller, session: SessionId) -> SessionRecord:
+        found = await sessions.find(tx, caller.subject, session)
         if found is None or expired(found, self._clock.now()):
             raise errors.no_such_session(session)
         return found

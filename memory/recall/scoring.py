@@ -5,8 +5,9 @@ is the convex fusion of its arms (retrieval/fusion.py). A message is seldom unde
 around a hit is found with it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from memory.recall.questions import Question
 from memory.recall.weights import Weights
@@ -47,59 +48,94 @@ class Ranked:
     signals: Signals
 
 
-def rank(candidates: Iterable[Candidate], places: Mapping[int, Place], question: Question, weights: Weights) -> list[Ranked]:
-    """Best first, ties by the smaller key; one a memory. Candidates without a place are not there."""
+def rank(
+    candidates: Iterable[Candidate], places: Mapping[int, Place], question: Question, weights: Weights
+) -> Iterator[Ranked]:
+    """Best first, ties by the smaller key; one a memory. Candidates without a place are not there.
+
+    The order is settled when this returns; a memory's parts are put together when it is asked for, since most never are.
+    """
     best = _best(candidates, places)
     scores = {
         (place.session_id, place.seq): one.signals.fused
-        for one, place in best.values()
+        for one, place in best
         if place.subject is Subject.MESSAGE and place.session_id is not None and place.seq is not None
     }
-    named = _named([place for _, place in best.values()], question)
-    latest = max((place.occurred for _, place in best.values() if place.occurred is not None), default=None)
-    ranked = [
-        Ranked(
-            place=place,
-            signals=Signals(
-                dense=candidate.signals.dense,
-                dense_rank=candidate.signals.dense_rank,
-                keyword=candidate.signals.keyword,
-                keyword_rank=candidate.signals.keyword_rank,
-                fused=candidate.signals.fused,
-                neighbors=_around(place, scores, weights),
-                speaker=weights.speaker * (place.key in named),
-                period=weights.period * question.in_period(place.occurred),
-                recency=weights.recency * _newness(place, latest) if question.current else 0.0,
-            ),
+    named = _named([place for _, place in best], question)
+    latest = max((place.occurred for _, place in best if place.occurred is not None), default=None)
+    lenders = _lenders(weights)
+    parts = [
+        _Parts(
+            one.signals.fused,
+            _around(place, scores, lenders),
+            weights.speaker * (place.key in named),
+            weights.period * question.in_period(place.occurred),
+            weights.recency * _newness(place, latest) if question.current else 0.0,
         )
-        for candidate, place in best.values()
+        for one, place in best
     ]
-    return sorted(ranked, key=lambda one: (-one.signals.score, one.place.key))
+    order = sorted(range(len(best)), key=lambda at: (-parts[at].score, best[at][1].key))
+    return (Ranked(place=best[at][1], signals=_signals(best[at][0], parts[at])) for at in order)
 
 
-def _best(candidates: Iterable[Candidate], places: Mapping[int, Place]) -> dict[Thing, tuple[Candidate, Place]]:
+class _Parts(NamedTuple):
+    """What a score is the sum of."""
+
+    fused: float
+    neighbors: float
+    speaker: float
+    period: float
+    recency: float
+
+    @property
+    def score(self) -> float:
+        """As Signals adds them up."""
+        return self.fused + self.neighbors + self.speaker + self.period + self.recency
+
+
+def _signals(candidate: Candidate, parts: _Parts) -> Signals:
+    return Signals(
+        dense=candidate.signals.dense,
+        dense_rank=candidate.signals.dense_rank,
+        keyword=candidate.signals.keyword,
+        keyword_rank=candidate.signals.keyword_rank,
+        fused=parts.fused,
+        neighbors=parts.neighbors,
+        speaker=parts.speaker,
+        period=parts.period,
+        recency=parts.recency,
+    )
+
+
+def _best(candidates: Iterable[Candidate], places: Mapping[int, Place]) -> Sequence[tuple[Candidate, Place]]:
     """The parts of a memory collapse to the best of them: candidates come best first."""
     best: dict[Thing, tuple[Candidate, Place]] = {}
     for candidate in candidates:
         place = places.get(candidate.key)
         if place is not None:
             best.setdefault((place.subject, place.subject_id), (candidate, place))
-    return best
+    return list(best.values())
 
 
-def _around(place: Place, scores: Mapping[Spot, float], weights: Weights) -> float:
-    if place.subject is not Subject.MESSAGE or place.seq is None or place.session_id is None:
+def _lenders(weights: Weights) -> Sequence[tuple[int, float]]:
+    """(how many messages away, what share of its score it lends), the nearest first."""
+    return [
+        pair for step in range(1, weights.reach + 1) for pair in ((-step, weights.before / step), (step, weights.after / step))
+    ]
+
+
+def _around(place: Place, scores: Mapping[Spot, float], lenders: Sequence[tuple[int, float]]) -> float:
+    session, seq = place.session_id, place.seq
+    if place.subject is not Subject.MESSAGE or seq is None or session is None:
         return 0.0
-    total = 0.0
-    for step in range(1, weights.reach + 1):
-        total += weights.before / step * scores.get((place.session_id, place.seq - step), 0.0)
-        total += weights.after / step * scores.get((place.session_id, place.seq + step), 0.0)
-    return total
+    return sum(share * scores.get((session, seq + away), 0.0) for away, share in lenders)
 
 
 def _named(places: list[Place], question: Question) -> frozenset[int]:
     """The rows of those whom the question names, if that tells anything: where they said everything, it does not."""
-    named = frozenset(place.key for place in places if question.names(place.speaker, place.role))
+    speakers = {(place.speaker, place.role) for place in places}
+    asked = {one for one in speakers if question.names(*one)}
+    named = frozenset(place.key for place in places if (place.speaker, place.role) in asked) if asked else frozenset[int]()
     return named if len(named) < len(places) else frozenset()
 
 

@@ -6,8 +6,9 @@ know, such as what was written down by a moment, are checked against the records
 are found or there are no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from core.caller import Caller, Grant
 from core.clock import Clock
@@ -98,12 +99,12 @@ class Recall:
 
     async def _ask(self, caller: Caller, request: RecallRequest, vector: Vector | None) -> _Asked | None:
         """None where nothing was ever remembered."""
-        async with self._db.read(caller.tenant) as tx:
-            if request.session is not None:
-                session = await sessions.find(tx, caller.subject, request.session)
-                if session is None or expired(session, self._clock.now()):
-                    raise errors.no_such_session(request.session)
-            index = await indexes.of_memory(tx)
+        reads = self._db.glance(caller.tenant)
+        if request.session is not None:
+            session = await sessions.find(reads, caller.subject, request.session)
+            if session is None or expired(session, self._clock.now()):
+                raise errors.no_such_session(request.session)
+        index = await indexes.of_memory(reads)
         condition = _condition(request, index, self._limits)
         if index is None:
             return None
@@ -125,24 +126,22 @@ class Recall:
                 )
             depth = deepening.next_after(depth)
 
-    async def _rank(self, caller: Caller, asked: _Asked, found: Found, watch: Stopwatch) -> Sequence[Ranked]:
+    async def _rank(self, caller: Caller, asked: _Asked, found: Found, watch: Stopwatch) -> Iterator[Ranked]:
         with watch.stage("fuse"):
             fusion = Fusion(kind="convex", dense_weight=self._weights.dense)
             candidates = list(fuse(found.arms, fusion, {}))
             looking = recollections.places(self._db.glance(caller.tenant), caller.subject, [one.key for one in candidates])
             places = await caller.deadline.wait(looking, "reading where the memories stand")
             ranked = rank(candidates, places, asked.question, self._weights)
-        return [one for one in ranked if _reaches(one, asked.request.minimum)]
+        minimum = asked.request.minimum
+        return (one for one in ranked if _reaches(one, minimum)) if minimum else ranked
 
-    async def _memos(self, caller: Caller, asked: _Asked, ranked: Sequence[Ranked]) -> tuple[Memo, ...]:
+    async def _memos(self, caller: Caller, asked: _Asked, ranked: Iterator[Ranked]) -> tuple[Memo, ...]:
         request = asked.request
         checks = Checks(self._db.glance(caller.tenant), owner=caller.subject, request=request, now=self._clock.now())
         kept: list[Memo] = []
-        page = request.k + PAGE_SPARE
-        for start in range(0, len(ranked), page):
-            kept += await checks.memos(ranked[start : start + page])
-            if len(kept) >= request.k:
-                break
+        while len(kept) < request.k and (page := list(islice(ranked, request.k + PAGE_SPARE))):
+            kept += await checks.memos(page)
         return await checks.finish(kept[: request.k])
 
 

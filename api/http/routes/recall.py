@@ -38,7 +38,6 @@ _MEMORY: Mapping[str, object] = {
     "valid_to": None,
     "status": "active",
     "superseded_by": None,
-    "version": None,
     "trust": 3,
     "labels": [],
     "history": [],

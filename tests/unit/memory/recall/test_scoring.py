@@ -43,7 +43,7 @@ def place(message: int, part: int = 0, *, session: int = 1, speaker: str | None 
 def order(
     candidates: list[Candidate], places: list[Place], weights: Weights = PLAIN, query: str = "where is the boat"
 ) -> list[Ranked]:
-    return rank(candidates, {one.key: one for one in places}, parse(query, ASKED_AT), weights)
+    return list(rank(candidates, {one.key: one for one in places}, parse(query, ASKED_AT), weights))
 
 
 def ids(ranked: list[Ranked]) -> list[int]:
