@@ -18,6 +18,10 @@ from storage.records import JobState
 
 EVERY_S = 60.0
 ROWS_PER_STEP = 500
+CHANGES_PER_STEP = 2_000
+# Of vectors and originals each, what a round looks at: in 20 rounds a million. 5 ms a step.
+LOOKED_AT_PER_STEP = 1_000
+STEPS_PER_ROUND = 50
 CHANGES_KEPT = 10_000
 # An upload that is still under way refers to its vectors and originals only when it ends.
 UNUSED_AFTER = timedelta(hours=24)
@@ -34,6 +38,8 @@ class Housekeeper:
         self._blobs = blobs
         self._clock = clock
         self._jobs_kept = jobs_kept
+        self._vectors_seen: dict[TenantId, vectors.VectorKey] = {}
+        self._originals_seen: dict[TenantId, bytes] = {}
 
     async def run(self) -> None:
         while True:
@@ -47,20 +53,26 @@ class Housekeeper:
                 log.warning("housekeeping_failed", code=fault.code, detail=fault.message)
 
     async def tidy(self, tenant: TenantId) -> None:
-        """Everything that can go of one tenant."""
+        """What can go of one tenant; of many vectors and originals, a part in each round."""
         async with self._db.write(tenant) as tx:
             await changes.forget_gone_engines(tx, self._clock.now() - ENGINE_GONE_AFTER)
-            await changes.trim(tx, keep=CHANGES_KEPT)
             await idempotency.expire(tx)
             await self._cancel_forgotten_jobs(tx)
         while await self._drop_ended_jobs(tenant):
             pass
         while await self._drop_superseded(tenant):
             pass
-        while await self._collect_vectors(tenant):
-            pass
-        while await self._collect_originals(tenant):
-            pass
+        await self._trim_changes(tenant)
+        await self._collect_vectors(tenant)
+        await self._collect_originals(tenant)
+
+    async def _trim_changes(self, tenant: TenantId) -> None:
+        async with self._db.read(tenant) as tx:
+            what = await changes.trimmable(tx, keep=CHANGES_KEPT)
+        went = CHANGES_PER_STEP if what is not None else 0
+        while what is not None and went == CHANGES_PER_STEP:
+            async with self._db.write(tenant) as tx:
+                went = await changes.trim(tx, what, limit=CHANGES_PER_STEP)
 
     async def _drop_superseded(self, tenant: TenantId) -> bool:
         async with self._db.write(tenant) as tx:
@@ -76,13 +88,32 @@ class Housekeeper:
         async with self._db.write(tenant) as tx:
             return await housekeeping.drop_ended_jobs(tx, self._clock.now() - self._jobs_kept, limit=ROWS_PER_STEP) > 0
 
-    async def _collect_vectors(self, tenant: TenantId) -> bool:
-        async with self._db.write(tenant) as tx:
-            return await vectors.collect(tx, self._clock.now() - UNUSED_AFTER, limit=ROWS_PER_STEP) > 0
-
-    async def _collect_originals(self, tenant: TenantId) -> bool:
+    async def _collect_vectors(self, tenant: TenantId) -> None:
+        """Looks in readers' time, and writes only where something goes."""
         before = self._clock.now() - UNUSED_AFTER
-        async with self._db.write(tenant) as tx:
-            went, files = await self._blobs.collect(tx, before, limit=ROWS_PER_STEP)
-        await self._blobs.discard(files, before)
-        return went > 0
+        at = self._vectors_seen.pop(tenant, None)
+        for _ in range(STEPS_PER_ROUND):
+            async with self._db.read(tenant) as tx:
+                unused, at = await vectors.unused(tx, before, after=at, limit=LOOKED_AT_PER_STEP)
+            if unused:
+                async with self._db.write(tenant) as tx:
+                    await vectors.drop_unused(tx, unused)
+            if at is None:
+                return
+        assert at is not None
+        self._vectors_seen[tenant] = at
+
+    async def _collect_originals(self, tenant: TenantId) -> None:
+        before = self._clock.now() - UNUSED_AFTER
+        at: bytes | None = self._originals_seen.pop(tenant, b"")
+        for _ in range(STEPS_PER_ROUND):
+            assert at is not None
+            async with self._db.read(tenant) as tx:
+                unused, at = await self._blobs.unused(tx, before, after=at, limit=LOOKED_AT_PER_STEP)
+            if unused:
+                async with self._db.write(tenant) as tx:
+                    files = await self._blobs.collect(tx, before, unused)
+                await self._blobs.discard(files, before)
+            if at is None:
+                return
+        self._originals_seen[tenant] = at

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from core.errors import Corrupt, Unavailable
 from core.ids import TenantId
@@ -86,34 +86,24 @@ class Blobs:
             )
         return path
 
-    async def collect(self, tx: Transaction, before: datetime, *, limit: int) -> tuple[int, list[Path]]:
-        """Removes rows of originals unused since `before` that nothing refers to.
+    async def unused(self, tx: Transaction, before: datetime, *, after: bytes, limit: int) -> tuple[list[bytes], bytes | None]:
+        """A step of a walk over all originals, in the order of their digests: those of the `limit` behind `after` that were not
+        used since `before` and which nothing refers to; and where the next step begins, None at the end."""
+        behind = (contents.c.tenant == tx.tenant, contents.c.sha256 > after)
+        page = select(contents.c.sha256).where(*behind).order_by(contents.c.sha256).limit(limit)
+        seen = list((await tx.execute(page)).scalars())
+        if not seen:
+            return [], None
+        here = _unused(before).where(*behind, contents.c.sha256 <= seen[-1])
+        return list((await tx.execute(here)).scalars()), seen[-1] if len(seen) == limit else None
 
-        How many rows went, and their files, for `discard` once that has committed.
-        """
-        unused = (
-            select(contents.c.sha256)
-            .where(
-                contents.c.tenant == tx.tenant,
-                contents.c.used_at < before,
-                ~select(versions.c.id)
-                .join(documents, documents.c.live_version_id == versions.c.id)
-                .where(versions.c.tenant == contents.c.tenant, versions.c.content_sha256 == contents.c.sha256)
-                .exists(),
-                ~select(items.c.id)
-                .where(
-                    items.c.tenant == contents.c.tenant,
-                    items.c.content_sha256 == contents.c.sha256,
-                    items.c.state.in_(["held", "queued", "running", "failed"]),
-                )
-                .exists(),
-            )
-            .limit(limit)
-        )
-        digests = list((await tx.execute(unused)).scalars())
-        for digest in digests:
-            await tx.execute(delete(contents).where(contents.c.tenant == tx.tenant, contents.c.sha256 == digest))
-        return len(digests), [self._path(tx.tenant, digest) for digest in digests]
+    async def collect(self, tx: Transaction, before: datetime, digests: Sequence[bytes]) -> list[Path]:
+        """Removes the rows of those of these originals that are unused still; their files, for `discard` once that has
+        committed."""
+        some = (contents.c.tenant == tx.tenant, contents.c.sha256.in_(digests))
+        gone = list((await tx.execute(_unused(before).where(*some))).scalars())
+        await tx.execute(delete(contents).where(contents.c.tenant == tx.tenant, contents.c.sha256.in_(gone)))
+        return [self._path(tx.tenant, digest) for digest in gone]
 
     async def discard(self, files: Sequence[Path], before: datetime) -> None:
         """Deletes files that were not sent again since `before`: a later upload of the same content keeps its file."""
@@ -175,3 +165,17 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _unused(before: datetime) -> Select[tuple[bytes]]:
+    live = (
+        select(versions.c.id)
+        .join(documents, documents.c.live_version_id == versions.c.id)
+        .where(versions.c.tenant == contents.c.tenant, versions.c.content_sha256 == contents.c.sha256)
+    )
+    awaited = select(items.c.id).where(
+        items.c.tenant == contents.c.tenant,
+        items.c.content_sha256 == contents.c.sha256,
+        items.c.state.in_(["held", "queued", "running", "failed"]),
+    )
+    return select(contents.c.sha256).where(contents.c.used_at < before, ~live.exists(), ~awaited.exists())

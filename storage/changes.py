@@ -67,6 +67,15 @@ async def append(tx: Transaction) -> int | None:
     return head
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trimmable:
+    """Changes below an offset that nothing needs. `kept` is the last one of each index, if it is below too: its token proves
+    which history that index's snapshot belongs to."""
+
+    below: int
+    kept: frozenset[int]
+
+
 async def after(tx: Transaction, offset: int, *, limit: int) -> tuple[Change, ...]:
     """The next changes of the tenant in order, at most `limit`."""
     statement = (
@@ -127,16 +136,25 @@ async def forget_gone_engines(tx: Transaction, before: datetime) -> None:
         await tx.execute(delete(watermarks).where(mine, watermarks.c.at < before))
 
 
-async def trim(tx: Transaction, *, keep: int) -> int:
-    """Drops changes below every watermark, but never the last `keep`. How many went."""
+async def trimmable(tx: Transaction, *, keep: int) -> Trimmable | None:
+    """The changes below every watermark but the last `keep`; None while no engine has said how far it is, or few are there."""
     lowest = select(func.min(watermarks.c.offset)).where(watermarks.c.tenant == tx.tenant)
     edge: int | None = (await tx.execute(lowest)).scalar_one()
     if edge is None or edge <= keep:
-        return 0
-    # The last change of each index stays: its token proves which history that index's snapshot belongs to.
+        return None
     last = select(func.max(changes.c.offset)).where(changes.c.tenant == tx.tenant).group_by(changes.c.index_id)
-    old = (changes.c.tenant == tx.tenant, changes.c.offset < edge - keep, changes.c.offset.not_in(last))
-    return (await tx.execute(delete(changes).where(*old))).rowcount
+    kept = frozenset((await tx.execute(last)).scalars())
+    return Trimmable(below=edge - keep, kept=frozenset(offset for offset in kept if offset < edge - keep))
+
+
+async def trim(tx: Transaction, what: Trimmable, *, limit: int) -> int:
+    """Drops the oldest `limit` of them at most. How many went."""
+    old = (changes.c.tenant == tx.tenant, changes.c.offset < what.below, changes.c.offset.not_in(what.kept))
+    some = select(changes.c.offset).where(*old).order_by(changes.c.offset).limit(limit)
+    offsets = list((await tx.execute(some)).scalars())
+    if not offsets:
+        return 0
+    return (await tx.execute(delete(changes).where(*old, changes.c.offset <= offsets[-1]))).rowcount
 
 
 def _change(row: Any) -> Change:  # noqa: ANN401 -- a row of `changes`

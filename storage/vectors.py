@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, select, tuple_
 
 from storage.cache_tables import cache_entries
 from storage.database import Transaction
 from storage.memory_tables import memory_rows
 from storage.statements import ROWS_PER_STATEMENT, upsert
 from storage.tables import chunks, vectors
+
+VectorKey = tuple[str, bytes]  # its space, and the SHA-256 of its text
 
 
 async def get(tx: Transaction, model: str, digests: Sequence[bytes]) -> dict[bytes, NDArray[np.float16]]:
@@ -61,9 +63,21 @@ async def put(tx: Transaction, model: str, rows: Mapping[bytes, NDArray[np.float
     )
 
 
-async def collect(tx: Transaction, before: datetime, *, limit: int) -> int:
-    """Removes vectors made before that time which nothing refers to, at most `limit`. How many went."""
-    return await _drop(tx, _unused(tx).where(vectors.c.created_at < before).limit(limit))
+async def unused(
+    tx: Transaction, before: datetime, *, after: VectorKey | None, limit: int
+) -> tuple[list[bytes], VectorKey | None]:
+    """A step of a walk over all vectors, in the order of their keys: those of the `limit` behind `after` that were made before
+    that time and which nothing refers to; and where the next step begins, None at the end."""
+    key = tuple_(vectors.c.model, vectors.c.text_sha256)
+    behind = () if after is None else (key > tuple_(*after),)
+    page = select(vectors.c.model, vectors.c.text_sha256).where(vectors.c.tenant == tx.tenant, *behind)
+    seen = (await tx.execute(page.order_by(vectors.c.model, vectors.c.text_sha256).limit(limit))).all()
+    if not seen:
+        return [], None
+    last: VectorKey = (seen[-1].model, seen[-1].text_sha256)
+    here = _unused(tx).where(*behind, key <= tuple_(*last), vectors.c.created_at < before)
+    found = [row.text_sha256 for row in await tx.execute(here)]
+    return found, last if len(seen) == limit else None
 
 
 async def drop_unused(tx: Transaction, digests: Sequence[bytes]) -> int:
@@ -71,7 +85,9 @@ async def drop_unused(tx: Transaction, digests: Sequence[bytes]) -> int:
     gone = 0
     for start in range(0, len(digests), ROWS_PER_STATEMENT):
         some = vectors.c.text_sha256.in_(digests[start : start + ROWS_PER_STATEMENT])
-        gone += await _drop(tx, _unused(tx).where(some))
+        for row in (await tx.execute(_unused(tx).where(some))).all():
+            one = (vectors.c.tenant == tx.tenant, vectors.c.model == row.model, vectors.c.text_sha256 == row.text_sha256)
+            gone += (await tx.execute(delete(vectors).where(*one))).rowcount
     return gone
 
 
@@ -88,11 +104,3 @@ def _unused(tx: Transaction) -> Select[Any, Any]:
         .where(vectors.c.tenant == tx.tenant)
         .where(~used.exists(), ~remembered.exists(), ~cached.exists())
     )
-
-
-async def _drop(tx: Transaction, unused: Select[Any, Any]) -> int:
-    gone = 0
-    for row in (await tx.execute(unused)).all():
-        one = (vectors.c.tenant == tx.tenant, vectors.c.model == row.model, vectors.c.text_sha256 == row.text_sha256)
-        gone += (await tx.execute(delete(vectors).where(*one))).rowcount
-    return gone

@@ -17,6 +17,8 @@ from indexing.types import DeleteSelector, JobRequest, SourceKind, Wait
 from inference.onnx.embedder import OnnxEmbedder
 from storage.records import JobState
 from storage.tables import chunks, contents, idempotency, items, jobs, texts, vectors, versions, watermarks
+from storage.vectors import VectorKey
+from storage.vectors import unused as unused_vectors
 from tests.support.indexing import HANDBOOK, JOBS_KEPT, Stack, once, opened
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(60)]
@@ -93,6 +95,24 @@ async def test_vectors_go_a_day_after_nothing_refers_to_them_and_those_in_use_st
     await home.tidy(later=LATER)
     assert await home.count(vectors) == 1
     assert await home.stack.found("parking") == {"b"}
+
+
+async def test_a_walk_over_the_vectors_goes_on_where_it_stood_and_finds_all_that_are_unused(home: Home) -> None:
+    for number in range(5):
+        await home.put(f"{number}", f"{PARKING} {number}")
+    for number in range(1, 5):
+        await home.stack.delete(f"{number}")
+    await home.project()
+    await home.tidy()
+    after: VectorKey | None = None
+    unused: list[bytes] = []
+    steps = 0
+    while steps == 0 or after is not None:
+        async with home.stack.db.read(TENANT) as tx:
+            found, after = await unused_vectors(tx, home.stack.clock.now() + timedelta(minutes=1), after=after, limit=2)
+        unused += found
+        steps += 1
+    assert (len(unused), len(set(unused)), steps) == (4, 4, 3)
 
 
 async def test_a_text_whose_vector_was_collected_is_embedded_again(home: Home) -> None:

@@ -62,9 +62,10 @@ async def test_what_a_failed_item_needs_stays_and_the_rest_goes(store: Store, tm
         row = NewItem(document_id=DocumentId("a"), content_sha256=needed.sha256, payload={}, state=ItemState.FAILED)
         await items.add(tx, JobId("job_1"), [row], index_id=index.id, lane=LANE_BULK, at=AT)
     async with store.db.write(TENANT) as tx:
-        went, files = await blobs.collect(tx, AT + DAY, limit=10)
+        unused, behind = await blobs.unused(tx, AT + DAY, after=b"", limit=10)
+        files = await blobs.collect(tx, AT + DAY, unused)
     await blobs.discard(files, AT + 1000 * DAY)
-    assert (went, [path.name for path in files]) == (1, [idle.sha256.hex()])
+    assert (unused, behind, [path.name for path in files]) == ([idle.sha256], None, [idle.sha256.hex()])
     assert not files[0].exists()
     assert isinstance(await blobs.open(store.db, TENANT, needed.sha256), Path)
 
@@ -75,7 +76,7 @@ async def test_a_file_that_was_sent_again_is_not_discarded(sqlite_store: Store, 
     async with sqlite_store.db.write(TENANT) as tx:
         await blobs.note(tx, [kept], AT)
     async with sqlite_store.db.write(TENANT) as tx:
-        _, files = await blobs.collect(tx, AT + DAY, limit=10)
+        files = await blobs.collect(tx, AT + DAY, [kept.sha256])
     await blobs.keep(TENANT, BIG)
     await blobs.discard(files, AT)
     assert files[0].exists()
