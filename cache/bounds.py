@@ -1,5 +1,5 @@
-"""How many wrong answers a run of judged ones still allows for: the one-sided bound of Clopper and Pearson on a proportion.
-Numbers in, numbers out; what is judged and which labels count is cache/calibration.py's matter.
+"""How many wrong answers a run of judged ones still allows for: a bound on a proportion that holds however often it is looked
+at. Numbers in, numbers out; what is judged and which labels count is cache/calibration.py's matter.
 """
 
 import math
@@ -14,8 +14,9 @@ _BISECTIONS = 60
 def wrong_rate_upper(wrong: float, judged: float, confidence: float = CONFIDENCE) -> float:
     """The rate that is not exceeded with this confidence, after `wrong` of `judged` were wrong; 1.0 when nothing was judged.
 
-    The `confidence` quantile of Beta(wrong + 1, judged - wrong) (Clopper and Pearson 1934). Both counts may be fractions:
-    weighted labels come as an effective number (Korn and Graubard 1998).
+    The end of a confidence sequence: the least rate from which on `evidence` reaches 1 / (1 - confidence). It is good at every
+    moment of a growing run of labels at once, where an interval of Clopper and Pearson's is good at one that was fixed before.
+    Both counts may be fractions: weighted labels come as an effective number (Korn and Graubard 1998).
     """
     assert wrong >= 0, wrong
     if judged <= 0 or wrong >= judged:
@@ -23,23 +24,48 @@ def wrong_rate_upper(wrong: float, judged: float, confidence: float = CONFIDENCE
     low, high = wrong / judged, 1.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if beta_share(middle, wrong + 1, judged - wrong) < confidence:
-            low = middle
-        else:
+        if holds(wrong, judged, middle, confidence):
             high = middle
+        else:
+            low = middle
     return high
 
 
 def holds(wrong: float, judged: float, rate_max: float, confidence: float = CONFIDENCE) -> bool:
     """Whether that bound is at most `rate_max`: one evaluation where the bound itself takes sixty."""
-    if judged <= 0 or wrong >= judged or rate_max <= 0:
+    if judged <= 0 or wrong >= judged or rate_max <= wrong / judged:
         return False
-    return rate_max >= 1 or beta_share(rate_max, wrong + 1, judged - wrong) >= confidence
+    return rate_max >= 1 or evidence(wrong, judged, rate_max) >= -math.log1p(-confidence)
+
+
+def evidence(wrong: float, judged: float, rate: float) -> float:
+    """The logarithm of the evidence that fewer than `rate` are wrong: how much likelier the labels are under a rate that may be
+    any below, all alike, than under `rate` itself.
+
+    Robbins' mixture (1970). If each label is wrong with chance `rate` or more, given those before, this ratio is a nonnegative
+    supermartingale that begins at 1; so it ever reaches 20 with chance 1/20 at most (Ville 1939), and may be looked at after
+    each label.
+    """
+    below = beta_share(rate, wrong + 1, judged - wrong + 1)
+    if below <= 0:
+        return -math.inf
+    whole = math.lgamma(wrong + 1) + math.lgamma(judged - wrong + 1) - math.lgamma(judged + 2)
+    return math.log(below) + whole - (wrong + 1) * math.log(rate) - (judged - wrong) * math.log1p(-rate)
 
 
 def wrong_rate_lower(wrong: float, judged: float, confidence: float = CONFIDENCE) -> float:
-    """The rate that is at least reached with this confidence; 0 when nothing was wrong."""
-    return 0.0 if wrong <= 0 or judged <= 0 else 1.0 - wrong_rate_upper(judged - wrong, judged, confidence)
+    """The rate that is at least reached with this confidence (Clopper and Pearson 1934, for one look); 0 when nothing was
+    wrong."""
+    if wrong <= 0 or judged <= 0:
+        return 0.0
+    low, high = 0.0, wrong / judged
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if beta_share(middle, wrong, judged - wrong + 1) < 1 - confidence:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def beta_share(x: float, a: float, b: float) -> float:

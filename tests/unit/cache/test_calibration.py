@@ -1,11 +1,12 @@
 """The threshold that labels allow for, and the bound that is told with it."""
 
 import importlib
+import math
 import random
 
 import pytest
 
-from cache.bounds import beta_share, holds, wrong_rate_lower, wrong_rate_upper
+from cache.bounds import beta_share, evidence, holds, wrong_rate_lower, wrong_rate_upper
 from cache.calibration import NOWHERE, Label, audit_rate, bound_at, has_drifted, operating_point
 
 
@@ -23,10 +24,24 @@ def oracle(x: float, a: float, b: float) -> float:
     return float(mpmath.betainc(a, b, 0, x, regularized=True))
 
 
-def test_three_hundred_right_answers_and_no_wrong_one_bound_the_rate_by_one_in_a_hundred() -> None:
-    assert wrong_rate_upper(0, 299) == pytest.approx(1 - 0.05 ** (1 / 299))
-    assert holds(0, 299, 0.01)
-    assert not holds(0, 298, 0.01)
+def test_four_hundred_and_fifty_right_answers_and_no_wrong_one_bound_the_rate_by_one_in_a_hundred() -> None:
+    assert wrong_rate_upper(0, 450) == pytest.approx(0.01, abs=1e-4)
+    assert holds(0, 452, 0.01)
+    assert not holds(0, 448, 0.01)
+
+
+@pytest.mark.parametrize("wrong, judged, rate", [(0, 450, 0.01), (10, 2_000, 0.01), (3.5, 410.25, 0.02), (40, 6_000, 0.05)])
+def test_evidence_is_the_likelihood_of_all_lower_rates_over_that_of_the_rate(wrong: float, judged: float, rate: float) -> None:
+    def likelihood(of: object) -> object:
+        return mpmath.power(of, wrong) * mpmath.power(1 - mpmath.mpf(of), judged - wrong)
+
+    peak = max(wrong, 1) / judged
+    lower = mpmath.quad(likelihood, [0, *(peak * place / 4 for place in range(1, 17) if peak * place / 4 < rate), rate])
+    assert evidence(wrong, judged, rate) == pytest.approx(float(mpmath.log(lower / rate / likelihood(rate))), abs=1e-6)
+
+
+def test_the_lower_bound_is_that_of_clopper_and_pearson() -> None:
+    assert oracle(wrong_rate_lower(7, 200), 7, 194) == pytest.approx(0.05)
 
 
 def test_nothing_judged_is_nothing_known() -> None:
@@ -60,11 +75,34 @@ def test_a_rate_that_the_data_cannot_reach_serves_nothing() -> None:
     assert (point.threshold, point.wrong_rate_upper) == (None, 1.0)
 
 
-def test_a_threshold_that_was_picked_out_of_many_must_hold_at_more_than_what_is_told() -> None:
-    right = [Label(score=0.9, wrong=False) for _ in range(450)]
-    enough = [Label(score=0.9, wrong=False) for _ in range(500)]
-    assert operating_point(right, [0.9], 0.01).threshold is None
-    assert operating_point(enough, [0.9], 0.01).threshold == 0.9
+def test_however_often_it_is_looked_at_a_rate_that_is_not_kept_is_seldom_served() -> None:
+    """Every threshold is wrong as often as allowed: whatever is served there was luck. The best of many looks had 22 of these
+    streams, where one in twenty was told."""
+    lucky = sum(_serves_by_luck(seed, rate=0.02) for seed in range(100))
+    assert lucky <= 5
+
+
+def _serves_by_luck(seed: int, *, rate: float) -> bool:
+    chance = random.Random(seed)
+    scores = [1 / (1 + math.exp(-chance.gauss(1.0, 1.2))) for _ in range(3_000)]
+    labels = [Label(score=one, wrong=chance.random() < rate) for one in scores]
+    looks = range(150, len(labels) + 1, 150)
+    return any(operating_point(labels[:seen], scores[:seen], rate).threshold is not None for seen in looks)
+
+
+def test_a_threshold_below_one_that_does_not_hold_is_not_served() -> None:
+    """However many right answers lie below: the highest scores are the surest."""
+    high = [Label(score=0.9, wrong=place % 10 == 0) for place in range(1_200)]
+    low = [Label(score=0.5, wrong=False) for _ in range(4_000)]
+    labels = [*low, *high]
+    assert operating_point(low, [one.score for one in low], 0.05).threshold is not None
+    assert operating_point(labels, [one.score for one in labels], 0.05).threshold is None
+
+
+def test_a_rate_that_the_labels_kept_cannot_show_serves_nothing() -> None:
+    labels = [Label(score=0.9, wrong=False) for _ in range(6_000)]
+    assert operating_point(labels, [0.9], 0.001).threshold is None
+    assert operating_point(labels, [0.9], 1.0).threshold is not None
 
 
 def test_a_lower_rate_never_serves_more() -> None:
