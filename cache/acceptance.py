@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cache.guards import Marks, compare
+from cache.guards import Marks, compare, read
 
 NEIGHBOURS = 16
 # Evidence of a neighbour falls by e for each 0.05 of cosine below the nearest; what nobody compared counts a third.
@@ -40,13 +40,14 @@ FEATURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbour:
-    """An entry near a question. `group` names its answer: entries of one group were judged to answer the same."""
+    """An entry near a question. `group` names its answer: entries of one group were judged to answer the same. `text` is the
+    entry's question: its marks are read once it is chosen, which of sixteen spares fifteen readings of 60 µs."""
 
     key: int
     similarity: float
     group: int
     placed: bool
-    marks: Marks
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def choose(question: Marks, neighbours: Sequence[Neighbour]) -> Candidate | None
         evidence[one.group] = evidence.get(one.group, 0.0) + weight
     group = max(evidence, key=evidence.__getitem__)
     chosen = next(one for one in neighbours if one.group == group)
-    comparison = compare(question, chosen.marks)
+    comparison = compare(question, read(chosen.text))
     return Candidate(
         neighbour=chosen,
         vetoes=comparison.vetoes,

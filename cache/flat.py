@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.acceptance import NEIGHBOURS, Neighbour
-from cache.guards import read
 
 Vector = NDArray[np.float32]
 
@@ -126,7 +125,7 @@ class FlatIndex:
             similarity=min(1.0, similarity),
             group=self._root(entry.group),
             placed=entry.placed,
-            marks=read(entry.text),
+            text=entry.text,
         )
 
     def _root(self, group: int) -> int:

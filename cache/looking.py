@@ -13,7 +13,6 @@ from cache.deciding import Decision, Rule, decide, to_compare
 from cache.embedding import Embedding
 from cache.flat import Vector
 from cache.groups import GROUPS_JUDGED_MAX
-from cache.guards import read
 from cache.learning import Namespace
 from cache.ledger import Ledger
 from cache.partitions import Partitions
@@ -229,7 +228,7 @@ def in_flight(query: str, vector: Vector, neighbours: Sequence[Neighbour], rule:
     if rule.mode not in {Mode.VERIFIED, Mode.STATIC}:
         return False
     text, other = flight
-    coming = Neighbour(key=0, similarity=float(min(1.0, vector @ other)), group=0, placed=False, marks=read(text))
+    coming = Neighbour(key=0, similarity=float(min(1.0, vector @ other)), group=0, placed=False, text=text)
     ordered = sorted((*neighbours, coming), key=lambda one: -one.similarity)
     decision = decide(query, ordered, rule)
     return decision.fits and decision.candidate is not None and decision.candidate.neighbour.key == 0

@@ -25,7 +25,7 @@ class Crowd:
 
     def _candidate(self, pair: Pair, asked: Vectors, entry: Vectors) -> Candidate | None:
         alike = min(1.0, float(asked @ entry))
-        its = Neighbour(key=_ENTRY, similarity=alike, group=_ENTRY, placed=True, marks=read(pair.b))
-        around = [one for one in self._index.near(asked) if one.marks not in {its.marks, read(pair.a)}]
+        its = Neighbour(key=_ENTRY, similarity=alike, group=_ENTRY, placed=True, text=pair.b)
+        around = [one for one in self._index.near(asked) if read(one.text) not in {read(pair.b), read(pair.a)}]
         candidate = choose(read(pair.a), sorted([its, *around], key=lambda one: -one.similarity))
         return candidate if candidate is not None and candidate.neighbour.key == _ENTRY else None

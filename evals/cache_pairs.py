@@ -93,7 +93,7 @@ def _crowd() -> Crowd:
 
 
 def _alone(pair: Pair, alike: float) -> Candidate | None:
-    entry = Neighbour(key=0, similarity=alike, group=0, placed=True, marks=read(pair.b))
+    entry = Neighbour(key=0, similarity=alike, group=0, placed=True, text=pair.b)
     return choose(read(pair.a), [entry])
 
 

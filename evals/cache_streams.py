@@ -1,4 +1,4 @@
-"""`python -m evals.cache_streams`: what the semantic tier serves and how much of it is wrong. Streams over banking77 in three
+"""`python -m evals.cache_streams`: what the semantic tier serves and how much of it is wrong. Streams over banking77 in many
 orders, paws_val and the odd rows of qqp at the operating point, our minimal pairs by class. In process, over the cache's own
 policies; writes evals/baselines/cache_streams.json with --write-baselines.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cache.bounds import CONFIDENCE, beta_share
 from cache.calibration import operating_point
 from cache.prior import prior
 from evals.cache_pairs import STATIC, Figures, minimal, pair_figures, reliability
@@ -22,8 +23,8 @@ from evals.report import BASELINES
 
 REQUESTS = 8_000
 WARM_UP = 2_000
-# 1 to 3 are those that the confidence of a picked threshold was chosen on; the others came after.
-ORDERS = (1, 2, 3, 11, 12, 13, 14, 15, 16)
+# The first nine were looked at while the bound was made, 16 above all, which broke that of before; 301 to 320 came after.
+ORDERS = (1, 2, 3, 11, 12, 13, 14, 15, 16, *range(301, 321))
 RATES = (0.01, 0.02, 0.05)
 
 
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for order in options.orders:
         streams |= _order(order, asks, embedded, options.judged)
     broken = [name for name, row in streams.items() if "rate_max" in row and row["wrong_per_hit"] > row["rate_max"]]
-    told: dict[str, object] = {"streams": streams, "bound_broken": broken, "peers": _peers(options, asks, embedded)}
+    refuted = [name for name in broken if streams[name]["chance"] < 1 - CONFIDENCE]
+    told: dict[str, object] = {"streams": streams, "bound_broken": broken, "bound_refuted": refuted}
+    told["peers"] = _peers(options, asks, embedded)
     if not options.streams_only:
         thresholds = _thresholds(asks, embedded)
         told |= {"pairs": pair_figures(thresholds), "minimal_pairs": minimal(thresholds["0.02"])}
@@ -43,10 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps({name: told[name] for name in ("pairs", "minimal_pairs", "reliability")}, indent=1))
     if options.write_baselines:
         (BASELINES / "cache_streams.json").write_text(json.dumps({**told, **provenance()}, indent=1) + "\n")
+    bounded = [row for row in streams.values() if "rate_max" in row]
     print(
-        f"the bound held in {len([one for one in streams.values() if 'rate_max' in one]) - len(broken)} runs, not in {broken}"
+        f"{len(bounded)} runs, {sum(row['hits'] > 0 for row in bounded)} that served; wrong more often than allowed: {broken}"
     )
-    return 1 if broken else 0
+    print(f"of these, more often than a hit that is wrong with the chance allowed explains: {refuted}")
+    return 1 if refuted else 0
 
 
 def _order(order: int, asks: Sequence[Ask], embedded: Vectors, judged_shares: Sequence[float]) -> Figures:
@@ -62,7 +67,11 @@ def _order(order: int, asks: Sequence[Ask], embedded: Vectors, judged_shares: Se
         for rate in RATES:
             play = Play(prior(), rows.shape[1], judged=judged, seed=order)
             tally = play.run(stream, rows, rate, warm_up=WARM_UP)
-            found[f"order {order}, judged {judged:.0%}, wrong_rate_max {rate}"] = {**_row(tally), "rate_max": rate}
+            found[f"order {order}, judged {judged:.0%}, wrong_rate_max {rate}"] = {
+                **_row(tally),
+                "rate_max": rate,
+                "chance": _chance(tally, rate),
+            }
     for name, row in found.items():
         print(f"{name:<48} hits {row['hit_rate']:.3f}  wrong per hit {row['wrong_per_hit']:.4f}", flush=True)
     return found
@@ -102,12 +111,18 @@ def _row(tally: Tally) -> dict[str, float]:
     }
 
 
+def _chance(tally: Tally, rate: float) -> float:
+    """How likely so many wrong hits or more are, were each wrong with just the chance allowed."""
+    return round(beta_share(rate, tally.wrong, tally.hits - tally.wrong + 1), 4) if tally.wrong else 1.0
+
+
 def _thresholds(asks: Sequence[Ask], embedded: Vectors) -> Mapping[str, float]:
     """Where the first order of banking77 ends up serving, by rate: the operating point that pairs are asked at."""
     places = list(range(len(asks)))
     random.Random(ORDERS[0]).shuffle(places)  # noqa: S311  # a seeded order
     play = Play(prior(), embedded.shape[1], seed=ORDERS[0])
-    play.learn([asks[place] for place in places[: WARM_UP * 2]], embedded[places[: WARM_UP * 2]])
+    places = places[:REQUESTS]
+    play.learn([asks[place] for place in places], embedded[places])
     points = {str(rate): operating_point(play.labels, play.scores, rate).threshold for rate in RATES}
     return {rate: threshold for rate, threshold in points.items() if threshold is not None}
 

@@ -58,7 +58,7 @@ def test_what_is_served_is_within_the_bound(labels: list[Label], rate: float) ->
 @given(st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 3), st.booleans()), max_size=16), st.text(max_size=60))
 def test_every_neighbourhood_has_a_finite_score(rows: list[tuple[float, int, bool]], text: str) -> None:
     near = [
-        Neighbour(key=key, similarity=similarity, group=group, placed=placed, marks=read(text))
+        Neighbour(key=key, similarity=similarity, group=group, placed=placed, text=text)
         for key, (similarity, group, placed) in enumerate(sorted(rows, reverse=True))
     ]
     candidate = choose(read(text), near)

@@ -10,7 +10,7 @@ from cache.prior import prior
 
 
 def near(key: int, similarity: float, group: int, text: str = "reset the password", *, placed: bool = True) -> Neighbour:
-    return Neighbour(key=key, similarity=similarity, group=group, placed=placed, marks=read(text))
+    return Neighbour(key=key, similarity=similarity, group=group, placed=placed, text=text)
 
 
 def feature(name: str, *neighbours: Neighbour) -> float:
