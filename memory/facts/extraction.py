@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 from memory.facts import personal_facts, stated_facts
+from memory.facts.assertion import asserts, is_played
 from memory.facts.rules import ME, Draft, Rule, drafts
 from memory.facts.statements import Kind, Statement, Trust
 from memory.language.dates import DateMention, find_dates
@@ -19,35 +20,20 @@ from memory.language.periods import Grain
 from memory.language.prose import plain, sentences
 
 TEXT_CHARACTERS_MAX = 20_000  # what is longer is a document that somebody pasted, which states nothing of its sender
-SENTENCE_CHARACTERS_MAX = 400
 FACTS_PER_MESSAGE_MAX = 32
 
-_PLAYED = re.compile(
-    r"^\s*(?:\*|(?:act|pretend|imagine|roleplay|role-play|let's (?:pretend|imagine|role-?play|play))\b|you are (?:now )?an? "
-    r"|write (?:me )?an? |translate\b|rewrite\b|summari[sz]e\b|proofread\b|in (?:this|the) (?:story|game|scene)\b)",
-    re.IGNORECASE,
-)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>).*$", re.DOTALL | re.MULTILINE)
 # What the context call served stands in a fence (retrieval/fencing.py): repeated in a message, it is nobody's word.
 _SERVED = re.compile(r"<<<data (?P<fence>\d{15})\n.*?(?:(?P=fence) data>>>|\Z)", re.DOTALL)
+# As people type: "i love sushi". Not "i.e.", nor a counter in a formula.
+_SMALL_I = re.compile(r"(?<![\w.'/=-])i(?=[ '][a-z])")
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|(?<!\w)'[^'\n]{2,400}'(?!\w)")
-_SUPPOSED = re.compile(
-    r"\b(?:if|unless|suppose|imagine|pretend|hypothetically|what if|let's say|as though|wish|would|could|should|might|maybe"
-    r"|perhaps|probably|possibly|not sure|i think|i guess|i believe|i hope|hope|hopefully|i doubt|thinking (?:about|of)"
-    r"|considering|planning|kidding|joking|in the (?:book|movie|story|game|film|novel)|character|according to|dream(?:ed|t)?"
-    r"|for example|e\.g\.|example:)\b",
-    re.IGNORECASE,
-)
-_REPORTED = re.compile(
-    r"(?<!['\w])(?!I\b)\w+ (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
-    r"|asked|believes?|mentioned|suggested|keeps? saying)\b|\b(?:asked|told) (?:me|him|her|them)\b",
-)
 _SLIP = re.compile(
     r"\b(?:I misspoke|I mis-?typed|I meant|(?:sorry, )?I got that wrong|that was (?:wrong|a mistake|a typo)|I was wrong"
     r"|correction(?=:)|scratch that|my mistake)\b[,:;. -]*",
     re.IGNORECASE,
 )
-_SINCE = re.compile(r"\b(?:since|in|on|from|last|yesterday|as of|back in|this)\b", re.IGNORECASE)
+_SINCE = re.compile(r"\b(?:since|in|on|from|last|yesterday|as of|back in|this|ago)\b", re.IGNORECASE)
 _LEAD = re.compile(r"(?:\b(?:in|on|since|by|at|until|from|before|during|as of|back in|around|this|the)\s)+$", re.IGNORECASE)
 
 Role = Literal["user", "assistant", "system", "tool"]
@@ -69,7 +55,7 @@ def extract(said: Said) -> tuple[Statement, ...]:
     if said.role not in {"user", "assistant"} or said.trust <= 0 or len(said.content) > TEXT_CHARACTERS_MAX:
         return ()
     text = _readable(plain(said.content))
-    if _PLAYED.match(text):
+    if is_played(text):
         return ()
     return tuple(islice(_unique(_statements(said, text)), FACTS_PER_MESSAGE_MAX))
 
@@ -78,27 +64,19 @@ def _readable(text: str) -> str:
     """The text with code, block quotations and served context blanked out, every character in its place."""
     for unread in (_SERVED, _CODE):
         text = unread.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
-    return text
+    return _SMALL_I.sub("I", text)
 
 
 def _statements(said: Said, text: str) -> Iterator[Statement]:
     slipped = False
-    for start, end in sentences(text):
+    spans = list(sentences(text))
+    for (start, end), (after, until) in pairwise([*spans, (len(text), len(text))]):
         sentence = text[start:end]
         slip = _SLIP.search(sentence)
-        if _stating(sentence):
+        if asserts(sentence, text[after:until]):
             for statement in _of_sentence(said, sentence, slipped=slipped or slip is not None):
                 yield replace(statement, start=statement.start + start, end=statement.end + start)
         slipped = slip is not None and not sentence[slip.end() :].strip(" .!,")  # "I misspoke." speaks of what comes next
-
-
-def _stating(sentence: str) -> bool:
-    return (
-        len(sentence) <= SENTENCE_CHARACTERS_MAX
-        and "?" not in sentence
-        and not _SUPPOSED.search(sentence)
-        and not _REPORTED.search(sentence)
-    )
 
 
 def _of_sentence(said: Said, sentence: str, *, slipped: bool) -> Iterator[Statement]:
@@ -135,7 +113,7 @@ def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: 
         due = replace(draft, value=f"{draft.value} ({shown})", text=f"{draft.text} ({shown}).")
         if day.period.end > said.occurred_at:
             yield _stated(said, due, since=said.occurred_at, withdraws=slipped)
-    birthday = re.search(r"\b(?:[Mm]y birthday is|I was born)(?: on)? ?$", sentence[: day.start])
+    birthday = re.search(r"\b(?:[Mm]y birthday is|I was born)(?: on)?(?: the)? ?$", sentence[: day.start])
     if birthday:
         yield _stated(said, _birthday(day, birthday.start(), born="born" in birthday[0]), since=None, withdraws=slipped)
 

@@ -13,6 +13,7 @@ from memory.facts.rules import (
     NOW,
     PLACE,
     STOP,
+    WORD,
     Build,
     Draft,
     Form,
@@ -21,6 +22,7 @@ from memory.facts.rules import (
     draft,
     is_name,
     is_thing,
+    lives_in,
     rule,
     thing_of_mine,
     trimmed,
@@ -48,18 +50,38 @@ _DIET = r"(?P<v>vegetarian|vegan|pescatarian|flexitarian|gluten[- ]free|lactose[
 _THING = r"(?P<v>[a-zA-Z0-9][^.,;:!?()\"]{0,60}?)"
 _SOFTLY = r"(?: really| absolutely| also| still| just| actually| truly| always| totally| particularly| especially| do| both)*"
 
-_HOME = about_me(Form("home", "{who} lives in {v}."))
+_HAVE = r"(?:I've|I have|[Ww]e've|[Ww]e have)"
+_HAVE_BEEN = rf"{_HAVE}{NOW} been"
+# What has been so for long is so; where dates stood there is a comma (extraction.py). "I've lived in Oslo and Rome" tells of
+# the past.
+_UNTIL_NOW = r"(?=\s*(?:,\s*)?(?:since\b|for\b|all my\b|my (?:whole|entire)\b|most of\b)|,\s+[.!]?$)"
+_OWN = (
+    r"(?:time ?zone|native language|mother tongue|first language|nationality|pronouns|blood type|star sign|zodiac sign"
+    r"|shoe size|middle name|last name|surname|maiden name|nickname|username|handle|major|degree|alma mater|religion|hobby"
+    r"|home address|address|seat preference|employee (?:id|number)|customer (?:id|number)"
+    r"|working hours|office hours|preferred language)"
+)
+_PEOPLE = re.compile(
+    r"^(?:\w+ish|\w+ese|French|Dutch|Greek|German|Swiss|Czech|Thai|Russian|Italian|American|Canadian|Australian|Indian|Mexican"
+    r"|Brazilian|Norwegian|Ukrainian|Romanian|Hungarian|Bulgarian|Belgian|Austrian|Egyptian|Iranian|Iraqi|Israeli|Pakistani"
+    r"|Korean|African|European|Asian|Latina|Latino|Hispanic|Catholic|Muslim|Jewish|Buddhist|Hindu|Christian|Republican"
+    r"|Democrat)\b"
+)
+
+_HOME = lives_in(Form("home", "{who} lives in {v}."))
 _JOB = thing_of_mine(Form("job", "{who}'s job is {v}."))
 _EMPLOYER = about_me(Form("employer", "{who} works at {v}."))
 _LEFT = about_me(Form("employer", "{who} no longer works at {v}.", polarity=False))
-_GONE = about_me(Form("home", "{who} no longer lives in {v}.", polarity=False))
+_GONE = lives_in(Form("home", "{who} no longer lives in {v}.", polarity=False))
 _LIKES = thing_of_mine(Form("likes", "{who} likes {v}.", Kind.PREFERENCE, MANY))
 _DISLIKES = thing_of_mine(Form("likes", "{who} does not like {v}.", Kind.PREFERENCE, MANY, polarity=False))
 _DIET_IS = about_me(Form("diet", "{who} is {v}."))
 _DIET_WAS = about_me(Form("diet", "{who} is no longer {v}.", polarity=False))
 _NO_FOOD = thing_of_mine(Form("eats", "{who} does not eat {v}.", Kind.PREFERENCE, MANY, polarity=False))
+_NO_DRINK = thing_of_mine(Form("drinks", "{who} does not drink {v}.", Kind.PREFERENCE, MANY, polarity=False))
 _ALLERGY = thing_of_mine(Form("allergy", "{who} is allergic to {v}.", cardinality=MANY))
 
+_SPEAKS = about_me(Form("language", "{who} speaks {v}.", cardinality=MANY))
 _ALLERGY_WAS = thing_of_mine(Form("allergy", "{who} is not allergic to {v}.", cardinality=MANY, polarity=False))
 
 
@@ -69,6 +91,24 @@ def _relative(match: re.Match[str]) -> Draft | None:
     one = re.fullmatch(_PARTNER, who)
     form = Form(who, "{who}'s {a} is {v}.", Kind.RELATION, Cardinality.ONE if one else MANY)
     return draft(match, ME, name, form) if is_name(name) else None
+
+
+def _relative_by_name(match: re.Match[str]) -> Draft | None:
+    """My manager is Dana; but not: my wife is French."""
+    value = trimmed(match["v"])
+    return None if value.isupper() or _PEOPLE.search(value) else _relative(match)
+
+
+def _spouse(match: re.Match[str]) -> Draft | None:
+    value = trimmed(match["v"])
+    form = Form("spouse", "{who} is married to {v}.", Kind.RELATION)
+    return draft(match, ME, value, form) if is_name(value) else None
+
+
+def _own(match: re.Match[str]) -> Draft | None:
+    """My time zone is CET."""
+    value, what = trimmed(match["v"]), match["what"].replace("timezone", "time zone")
+    return draft(match, ME, value, Form(what, "{who}'s {a} is {v}.")) if is_thing(value) else None
 
 
 def _favourite(match: re.Match[str]) -> Draft | None:
@@ -98,7 +138,9 @@ def _named(pattern: str, build: Build = _relative) -> Rule:
 RULES: Sequence[Rule] = (
     rule(rf"[Mm]y (?:full |first |real )?name(?: is|'s){NOW} (?P<v>{NAME})", about_me(Form("name", "{who}'s name is {v}."))),
     rule(rf"{I_}{NOW} (?:live|reside){NOW} in (?P<v>{PLACE})(?!{_NO_MORE})", _HOME),
-    rule(rf"{AM}{NOW} (?:living|based|settled) in (?P<v>{PLACE})", _HOME),
+    rule(rf"{AM}{NOW} (?:(?:living|based|settled) in|based out of) (?P<v>{PLACE})", _HOME),
+    rule(rf"{_HAVE_BEEN} (?:living|based) in (?P<v>{PLACE})", _HOME),
+    rule(rf"{_HAVE} lived in (?P<v>{PLACE}){_UNTIL_NOW}", _HOME),
     rule(
         rf"(?:{I_}|{HAVE}){NOW} (?:moved|relocated)(?: back| over| out| away| here| down| up)*(?: from {PLACE})? to"
         rf" (?P<v>{PLACE})",
@@ -106,14 +148,14 @@ RULES: Sequence[Rule] = (
     ),
     rule(rf"{I_}{NOW} (?:no longer live|don't live|do not live|used to live) in (?P<v>{PLACE})", _GONE),
     rule(rf"{I_} live in (?P<v>{PLACE}) no longer", _GONE),
-    rule(rf"(?:I'm|I am){NOW} (?:originally )?from (?P<v>{PLACE})", about_me(Form("hometown", "{who} is from {v}."))),
-    rule(rf"{I_} grew up in (?P<v>{PLACE})", about_me(Form("hometown", "{who} is from {v}."))),
+    rule(rf"(?:I'm|I am){NOW} (?:originally )?from (?P<v>{PLACE})", lives_in(Form("hometown", "{who} is from {v}."))),
+    rule(rf"{I_} grew up in (?P<v>{PLACE})", lives_in(Form("hometown", "{who} is from {v}."))),
     rule(rf"I{NOW} work as an? (?P<v>[a-z][\w -]{{2,40}}?){STOP}", _JOB),
     rule(rf"(?:I'm|I am){NOW} working as an? (?P<v>[a-z][\w -]{{2,40}}?){STOP}", _JOB),
     rule(
         rf"[Mm]y (?:new )?(?:job|occupation|profession)(?: title)? is{NOW} (?:an? )?(?P<v>[a-zA-Z][\w -]{{2,40}}?){STOP}", _JOB
     ),
-    rule(rf"(?:I'm|I am){NOW} an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b(?! (?:of|for|by)\b)", _JOB),
+    rule(rf"(?:I'm|I am){NOW} an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b(?!'s| (?:of|for|by)\b)", _JOB),
     rule(rf"{HAVE}{NOW} (?:became|become) an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b", _JOB),
     rule(rf"I{NOW} work{NOW} (?:at|for) (?P<v>{NAME})(?!{_NO_MORE})", _EMPLOYER),
     rule(rf"(?:I'm|I am){NOW} (?:working|employed) (?:at|for|by) (?P<v>{NAME})", _EMPLOYER),
@@ -121,6 +163,9 @@ RULES: Sequence[Rule] = (
         rf"{HAVE}{NOW} (?:started (?:a new job |a job |work |working )|got a (?:new )?job )(?:at|with|for) (?P<v>{NAME})",
         _EMPLOYER,
     ),
+    rule(rf"{_HAVE_BEEN} (?:working|employed) (?:at|for|with|by) (?P<v>{NAME})", _EMPLOYER),
+    rule(rf"{_HAVE} worked (?:at|for) (?P<v>{NAME}){_UNTIL_NOW}", _EMPLOYER),
+    rule(rf"{_HAVE_BEEN} an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b(?!'s){_UNTIL_NOW}", _JOB),
     rule(rf"{HAVE}{NOW} (?:joined) (?P<v>{NAME}) as an? \w+", _EMPLOYER),
     rule(
         rf"{HAVE}{NOW} (?:no longer work|quit my job|left my job|don't work|do not work|stopped working|used to work)"
@@ -129,6 +174,7 @@ RULES: Sequence[Rule] = (
     ),
     rule(r"(?:I'm|I am)(?: now| already| only)? (?P<v>\d{1,3}) years old\b", _age),
     rule(r"I (?:just |recently )?turned (?P<v>\d{1,3})\b(?! (?:of|degrees|pages|%))(?=[ .,!]|$)", _age),
+    _named(rf" is (?P<v>{NAME})(?=\s*(?:[.,;!]|$)| (?:and|but|who|now)\b)", _relative_by_name),
     _named(rf"(?:'s name is|'s called| is called| is named|, who is called| named| called) (?P<v>{NAME})"),
     _named(
         rf",? (?P<v>{NAME})(?=(?:'s)?(?:,| (?:is|was|has|had|loves|likes|lives|works|said|told|and|will|just|got|moved"
@@ -140,14 +186,32 @@ RULES: Sequence[Rule] = (
         rf" (?:named|called))",
         _pet,
     ),
+    rule(
+        rf"(?:I've|I have|We've|We have)(?: got)? (?P<v>(?:two|three|four|five|a couple of|a few) (?:[a-z]+ )?{_PET}s)\b", _pet
+    ),
+    rule(rf"(?:I'm|I am){NOW} married to (?P<v>{NAME})", _spouse),
+    rule(rf"{HAVE}{NOW} (?:got )?married (?:to )?(?P<v>{NAME})", _spouse),
     rule(rf"(?:I'm|I am){NOW} (?:an? )?(?:strict )?{_DIET}\b(?!{_NO_MORE})", _DIET_IS),
     rule(rf"{HAVE}{NOW} (?:went|gone|turned|become|became) (?:a )?{_DIET}\b", _DIET_IS),
+    rule(rf"{_HAVE_BEEN} (?:an? )?(?:strict )?{_DIET}{_UNTIL_NOW}", _DIET_IS),
     rule(rf"(?:I'm|I am) (?:no longer|not) (?:an? )?{_DIET}\b", _DIET_WAS),
-    rule(rf"(?:I'm|I am){NOW} (?:severely |very |badly |quite )?allergic to {_THING}{STOP}", _ALLERGY),
+    rule(rf"(?:I'm|I am){NOW} (?:severely |very |badly |quite )?allergic to {_THING}{CLAUSE}", _ALLERGY),
+    rule(
+        r"(?:I have|I've got|I've|I suffer from) an? (?:severe |bad |serious |mild )?(?P<v>[a-z]+(?: [a-z]+)?) allergy\b",
+        _ALLERGY,
+    ),
     rule(rf"(?:I'm|I am) (?:no longer|not) allergic to {_THING}(?:{_NO_MORE})?{STOP}", _ALLERGY_WAS),
     rule(rf"I (?:don't|do not|never|no longer) eat {_THING}(?:{_NO_MORE})?{STOP}", _NO_FOOD),
+    rule(rf"{HAVE}{NOW} (?:stopped|quit|given up|gave up) eating {_THING}{STOP}", _NO_FOOD),
+    rule(rf"I (?:don't|do not|never|no longer) drink {_THING}(?:{_NO_MORE})?{STOP}", _NO_DRINK),
+    rule(rf"{HAVE}{NOW} (?:stopped|quit|given up|gave up) drinking {_THING}{STOP}", _NO_DRINK),
     rule(
         r"[Mm]y (?:new |work |personal )?e-?mail(?: address)? is(?: now)? (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        about_me(Form("email", "{who}'s email is {v}.")),
+    ),
+    rule(
+        r"(?:[Yy]ou can |[Pp]lease )?(?:[Rr]each|[Ee]mail|[Cc]ontact|[Ww]rite to|[Ww]rite) me (?:at|under)"
+        r" (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
         about_me(Form("email", "{who}'s email is {v}.")),
     ),
     rule(
@@ -161,6 +225,13 @@ RULES: Sequence[Rule] = (
         rf"I{_SOFTLY} prefer {_THING}(?= (?:over|to|rather than)\b|\s*(?:$|[.,;:!?]))",
         thing_of_mine(Form("prefers", "{who} prefers {v}.", Kind.PREFERENCE, MANY)),
     ),
+    rule(rf"(?:I'm|I am) (?:not|no longer) (?:really )?(?:an? (?:big |huge )?fan of|fond of|into) {_THING}{CLAUSE}", _DISLIKES),
+    *(
+        rule(rf"I{NOW} (?:can )?speak (?:fluent |some |a little )?(?:{WORD}(?:,| and|, and) ){{{place}}}(?P<v>{WORD})", _SPEAKS)
+        for place in range(3)
+    ),
+    rule(rf"[Mm]y (?:new |current |preferred )?(?P<what>{_OWN}) (?:is|are){NOW} {_THING}{STOP}", _own),
+    rule(rf"I was born(?: and raised)? in (?P<v>{PLACE})", lives_in(Form("birthplace", "{who} was born in {v}."))),
     rule(
         rf"I{_SOFTLY} (?:hate|dislike|detest|loathe|can't stand|cannot stand|(?:don't|do not)(?: really)? (?:like|enjoy"
         rf"|love)) {_THING}(?:{_NO_MORE})?{CLAUSE}",

@@ -35,6 +35,7 @@ CLAUSE = (
 )
 _NO_VALUE = re.compile(
     r"^(?:it|that|this|these|those|them|him|her|you|your|me|us|what|how|when|where|who|why|the|my|our|his|their|one|some|any"
+    r"|nothing|nobody|none|neither|never"
     r"|now|still|currently|all|every|everything|something|anything|both|much|more|most|so|such|a lot|lots|if|not|there|here"
     r"|people|another|other|no|is|are|was|were|makes?|made|has|had|to just|seeing|hearing|knowing|being|having|doing|getting"
     r"|spending|the idea)\b"
@@ -46,9 +47,27 @@ _NO_NAME_WORDS = (
     "i he she it we they you this that these those there here my your his her our their what who when where why how if"
     " so and but "
     "also then now everyone someone nobody nothing everything today tomorrow yesterday i'm i've it's he's she's that's "
-    "monday tuesday wednesday thursday friday saturday sunday yes no ok well hi hey oh wow"
+    "monday tuesday wednesday thursday friday saturday sunday yes no ok free well hi hey oh wow"
 )
 NO_NAMES = frozenset(_NO_NAME_WORDS.split())
+# What one moves to and does not live in: words of organisations and of time, names written like software, and software that
+# is named like a town or a person. Not all there is; a name with a number behind it ("Python 3") is caught by itself.
+_NO_PLACE = re.compile(
+    r"\b(?:Team|Group|Department|Division|Squad|Marketing|Sales|Engineering|Finance|Accounting|Legal|Product|Support|Design"
+    r"|Operations|Research|Management|Plan|Phase|Version|Tier|Level|Step|Chapter|Section|Option|Future|Past|Premium|Basic|Enterprise"
+    r"|(?:Twen|Thir|For|Fif|Six|Seven|Eigh|Nine)ties)\b|[a-z][A-Z]|\w\.(?:js|io|ai|com|net|org)\b"
+)
+_TOOL_WORDS = (
+    "kubernetes docker postgres postgresql mysql sqlite oracle redis mongo kafka cassandra elasticsearch snowflake databricks "
+    "terraform ansible python java javascript typescript rust golang go ruby php swift kotlin scala react angular vue svelte "
+    "django flask rails spring linux ubuntu debian fedora windows mac macos ios android chrome firefox safari edge slack teams "
+    "zoom notion jira linear trello asana confluence github gitlab bitbucket excel outlook gmail signal whatsapp telegram "
+    "discord vim emacs obsidian evernote figma sketch aws azure gcp google amazon microsoft netflix spotify stripe shopify "
+    "salesforce hubspot zendesk openai claude chatgpt gemini gpt llama pytorch tensorflow "
+    "jenkins circleci scrum kanban agile bitcoin"
+)
+_TOOLS = frozenset(_TOOL_WORDS.split())
+_COUNTED = re.compile(r" v?\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +170,30 @@ def is_thing(value: str) -> bool:
 
 def is_name(value: str) -> bool:
     return bool(value) and value.partition(" ")[0].casefold() not in NO_NAMES
+
+
+def is_place(value: str) -> bool:
+    """Whether somebody may live there: people also move to another tool, team or plan, and grow up in the Nineties."""
+    words = value.removeprefix("the ").split()
+    return bool(words) and not _NO_PLACE.search(value) and words[0].casefold() not in NO_NAMES | _TOOLS
+
+
+def lives_in(form: Form) -> Build:
+    """The group `v` is a place of the speaker."""
+
+    def build(match: re.Match[str]) -> Draft | None:
+        value = trimmed(match["v"])
+        return draft(match, ME, value, form) if is_place(value) and not _COUNTED.match(match.string, match.end()) else None
+
+    return build
+
+
+def lives_there(form: Form) -> Build:
+    """The group `who` is a name, `v` the place of whom it names."""
+
+    def build(match: re.Match[str]) -> Draft | None:
+        if not is_place(trimmed(match["v"])) or _COUNTED.match(match.string, match.end()):
+            return None
+        return about_named(form)(match)
+
+    return build

@@ -20,6 +20,7 @@ from memory.facts.rules import (
     draft,
     is_name,
     is_thing,
+    lives_there,
     rule,
     thing_of_mine,
     trimmed,
@@ -43,7 +44,7 @@ _KIN = (
 )
 _WHO = rf"(?P<who>{NAME})"
 _NAMED = rf"(?P<v>{NAME})"
-_ACT = r"(?P<v>[a-z][^.;:!?\"]{2,90}?)"
+_ACT = r"(?P<v>(?!never\b|not\b)[a-z][^.;:!?\"]{2,90}?)"
 _DONE = (
     "booked|scheduled|sent|created|updated|ordered|cancelled|canceled|deployed|set|added|removed|renamed|submitted|filed"
     "|merged|published|reserved|migrated|enabled|disabled|fixed|installed"
@@ -98,10 +99,10 @@ RULES: Sequence[Rule] = (
         rf" {_IS} {_NUMBER}",
         _numeric,
     ),
-    rule(rf"{_WHO}{NOW} lives in (?P<v>{PLACE})", about_named(Form("home", "{who} lives in {v}.", Kind.RELATION))),
+    rule(rf"{_WHO}{NOW} lives in (?P<v>{PLACE})", lives_there(Form("home", "{who} lives in {v}.", Kind.RELATION))),
     rule(
         rf"{_WHO}{NOW} (?:has )?(?:moved|relocated) to (?P<v>{PLACE})",
-        about_named(Form("home", "{who} lives in {v}.", Kind.RELATION)),
+        lives_there(Form("home", "{who} lives in {v}.", Kind.RELATION)),
     ),
     rule(
         rf"{_WHO}{NOW} (?:no longer|doesn't|does not) lives? in (?P<v>{PLACE})",
@@ -118,12 +119,16 @@ RULES: Sequence[Rule] = (
         about_named(Form("spouse", "{who} is married to {v}.", Kind.RELATION)),
     ),
     rule(
-        rf"{_WHO}{NOW} (?:owns|founded|manages|leads|maintains) {_NAMED}",
+        rf"{_WHO}{NOW} (?:owns|founded|manages|leads|maintains) {_NAMED}(?![\w'&-]| \d)",
         about_named(Form("runs", "{who} runs {v}.", Kind.RELATION, MANY)),
     ),
     rule(rf"{_WHO} is (?P<of>{NAME}'s|my) (?:older |younger |new |best )?(?P<kin>{_KIN})\b", _kinship),
     rule(rf"{HAVE}{NOW} decided (?:on |to go with |to use )(?P<v>[\w][^.;:!?\"]{{1,80}}?)(?=[.,;!?]|$|\s?- )", _decision),
-    rule(rf"{HAVE}{NOW} (?:decided|agreed) (?P<v>(?:not )?to [^.;:!?\"]{{2,80}}?)(?=[.,;!?]|$|\s?- )", _decision),
+    rule(
+        rf"{HAVE}{NOW} (?:decided|agreed) (?!to (?:go with|use)\b)"
+        rf"(?P<v>(?:not )?to [^.;:!?\"]{{2,80}}?)(?=[.,;!?]|$|\s?- )",
+        _decision,
+    ),
     rule(
         r"(?:[Ll]et's go with|[Ww]e'll go with|[Ww]e're going with|I'll go with|I'm going with|[Ww]e agreed on|[Ww]e"
         r" settled on) (?P<v>[\w][^.;:!?\"]{1,80}?)(?=[.,;!?]|$|\s?- )",
@@ -147,6 +152,15 @@ COMMITMENTS: Sequence[Rule] = (
         rf"(?:I'll|I will|[Ww]e'll|[Ww]e will|I promise to|I promised to|I need to|I have to|I must|[Rr]emind me to)"
         rf" {_ACT}(?=[.,;!?]|$|\s?- )",
         thing_of_mine(Form("commitment", "{who} is going to {v}", Kind.COMMITMENT, MANY)),
+    ),
+    rule(
+        rf"(?:I'm|I am|[Ww]e're|[Ww]e are) (?:going to|gonna) {_ACT}(?=[.,;!?]|$|\s?- )",
+        thing_of_mine(Form("commitment", "{who} is going to {v}", Kind.COMMITMENT, MANY)),
+    ),
+    rule(
+        rf"(?:I have|I've|I've got|I got) (?P<v>an? (?:[a-z']+ ){{0,3}}(?:appointment|meeting|interview|flight|exam|surgery"
+        rf"|call|checkup|check-up)(?: with {NAME})?)(?=[.,;!?]|$| (?:on|at)\b)",
+        _event,
     ),
     rule(
         rf"(?P<v>[Mm]y (?:[a-z]+ )?(?:appointment|meeting|interview|flight|exam|surgery|wedding|graduation)(?: with"

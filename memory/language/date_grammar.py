@@ -103,7 +103,8 @@ DATE = re.compile(
 _PLANS = re.compile(
     r"\b(?:will|won't|\w+'ll|going to|gonna|plan(?:s|ning|ned)? (?:to|for|on)|upcoming|coming up|let's|must|due"
     r"|deadline|ha(?:ve|s) to|needs? to|schedul\w+|remind|hop(?:e|ing) to|want(?:s)? to|look(?:ing)? forward|can't wait"
-    r"|see you|excited (?:for|to)|book(?:ed|ing)|(?:am|is|are|'m|'s|'re) (?:\w+ing|on|at|due|set)|tomorrow|by|until|till)\b",
+    r"|see you|excited (?:for|to)|book(?:ed|ing)|(?:am|is|are|'m|'s|'re) (?:\w+ing|on|at|due|set)|tomorrow"
+    r"|(?:have|got) an? (?:[\w']+ ){0,3}(?:appointment|meeting|interview|flight|exam|surgery|call|check-?up)|by|until|till)\b",
     re.IGNORECASE,
 )
 _HAPPENED = re.compile(r"\b(?:did|was|were|had|went|got|met|came|took|made|saw|bought|since|ago|yesterday)\b", re.IGNORECASE)
