@@ -97,6 +97,7 @@ def _pinned(one: FactRecord) -> Piece:
         text=one.text,
         score=1.0,
         when=one.valid_from,
+        version=one.revision,
         trust=one.trust,
         chunk=id_,
     )
@@ -115,6 +116,7 @@ def _memory(one: Memo, before: str | None, superseded_by: str | None) -> Piece:
         speaker=one.speaker,
         role=one.role,
         position=0 if one.spot is None else one.spot[1],
+        version=one.version,
         span=one.span,
         trust=one.trust,
         labels=one.labels,

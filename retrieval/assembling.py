@@ -1,15 +1,17 @@
 """From candidates to a context within its budget, and the reason of each that is in or out. Pure, but for counting tokens,
 which takes milliseconds of CPU: call it in a thread. Where the candidates come from is retrieval/context.py."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from retrieval import context_errors as errors
 from retrieval.budget import Budget, Scales
 from retrieval.duplicates import covers
 from retrieval.fencing import fence_id
 from retrieval.judging import noise, refusals
-from retrieval.packing import Entry, Packing, always_at, order, pack
+from retrieval.packing import Entry, Packing, order, pack, unbounded
 from retrieval.pieces import Piece, Quota, Quotas, Section
 from retrieval.rendering import Marked, Message, body, mark, prefix, tail, turns
 from retrieval.stable import tag
@@ -60,7 +62,7 @@ def assemble(stable: Sequence[Piece], candidates: Sequence[Piece], budget: Budge
     still, moving = marked[: len(stable)], marked[len(stable) :]
     twins = _twins(marked)
     below = budget.tokens_max - scales.frame
-    first = _choose(still, twins, _Room(quotas=_stable_quotas(budget), tokens=below, reasons=refusals(still, budget)), scales)
+    first = _choose(still, twins, _stable_room(budget, below, scales.frame, refusals(still, budget)), scales)
     reasons = refusals(moving, budget)
     if budget.stop:
         reasons |= noise([one for one in moving if one.marker not in reasons])
@@ -96,13 +98,16 @@ def _twins(marked: Sequence[Marked]) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Room:
-    """What one half may take. `told` is what the context says already; `base`, where given, is what stands beside the room."""
+    """What one half may take. `told` is what the context says already, `base` what stands beside the room. `shares` are the
+    parts of the whole budget that `quotas` stand for, `most` what the request allows whatever the budget."""
 
     quotas: Quotas
     tokens: int
     reasons: Mapping[str, str]
+    base: int
     told: tuple[Marked, ...] = ()
-    base: int | None = None
+    shares: Mapping[Section, float] = field(default_factory=lambda: MappingProxyType({}))
+    most: Quotas | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +130,9 @@ def _choose(marked: Sequence[Marked], twins: Mapping[str, frozenset[str]], room:
     entries = _entries(able, twins, scales)
     ranking = order(entries, room.quotas)
     packing = pack(entries, ranking, room.quotas, room.tokens)
-    reasons |= _verdicts(able, packing)
-    fits = {} if room.base is None else always_at(entries, ranking, room.quotas)
-    at = {able[place].marker: (room.base or 0) + need for place, need in fits.items()}
+    whole = unbounded(entries, ranking, room.quotas if room.most is None else room.most)
+    reasons |= _verdicts(able, packing, whole)
+    at = {able[place].marker: _fits_at(entries[place], place, whole, room) for place in whole.reached}
     return _Half(
         taken=tuple(able[place] for place in packing.reached),
         judged=tuple(_judge(one, reasons[one.marker], at.get(one.marker), scales) for one in marked),
@@ -149,12 +154,24 @@ def _entries(able: Sequence[Marked], twins: Mapping[str, frozenset[str]], scales
     ]
 
 
-def _verdicts(able: Sequence[Marked], packing: Packing) -> dict[str, str]:
+def _verdicts(able: Sequence[Marked], packing: Packing, whole: Packing) -> dict[str, str]:
+    """What does not fit, and would not come in with more tokens, since another that tells it comes first, is a duplicate."""
+    told_by = {place: whole.told_by[place] for place in packing.passed if place in whole.told_by} | packing.told_by
     return {
         **{able[place].marker: INCLUDED for place in packing.reached},
         **{able[place].marker: BUDGET for place in packing.passed},
-        **{able[place].marker: _duplicate_of(able[twin]) for place, twin in packing.told_by.items()},
+        **{able[place].marker: _duplicate_of(able[twin]) for place, twin in told_by.items()},
     }
+
+
+def _fits_at(entry: Entry, place: int, whole: Packing, room: _Room) -> int:
+    """The budget from which on the piece is in: all before it fit, and its section's share is large enough."""
+    at = room.base + whole.reached[place]
+    share = room.shares.get(entry.section)
+    if share is None:
+        return at
+    at = max(at, math.ceil(whole.within[place] / share))
+    return at if int(share * at) >= whole.within[place] else at + 1  # the share was rounded down
 
 
 def _duplicate_of(twin: Marked) -> str:
@@ -171,15 +188,24 @@ def _judge(one: Marked, reason: str, at: int | None, scales: Scales) -> Judged:
     )
 
 
-def _stable_quotas(budget: Budget) -> Quotas:
+def _stable_room(budget: Budget, tokens: int, base: int, reasons: Mapping[str, str]) -> _Room:
     """What the stable half may take: the summary's own maximum, or shares of the whole."""
-    shares = {section: int(share * budget.tokens_max) for section, share in STABLE_SHARES.items()}
+    shares = dict(STABLE_SHARES)
     given = {section: budget.quotas.quota(section).tokens_max for section in shares}
-    summary = given[Section.SUMMARY]
-    shares[Section.SUMMARY] = shares[Section.SUMMARY] if summary is None else summary
-    memories = given[Section.MEMORIES]
-    shares[Section.MEMORIES] = shares[Section.MEMORIES] if memories is None else min(memories, shares[Section.MEMORIES])
-    return Quotas(of={section: Quota(tokens_max=share) for section, share in shares.items()})
+    if given[Section.SUMMARY] is not None:
+        del shares[Section.SUMMARY]
+    quotas: dict[Section, Quota] = {}
+    for section, most in given.items():
+        share = int(shares[section] * budget.tokens_max) if section in shares else None
+        quotas[section] = Quota(tokens_max=min(one for one in (share, most) if one is not None))
+    return _Room(
+        quotas=Quotas(of=quotas),
+        tokens=tokens,
+        reasons=reasons,
+        base=base,
+        shares=shares,
+        most=Quotas(of={section: Quota(tokens_max=most) for section, most in given.items()}),
+    )
 
 
 def _rest(quotas: Quotas, first: _Half) -> Quotas:

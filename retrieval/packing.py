@@ -34,10 +34,11 @@ class Entry:
 
 @dataclass(slots=True)
 class Packing:
-    """What was taken, in order, with the tokens used up to there; what did not fit; and what another tells. `used` is in
-    tokens."""
+    """What was taken, in order, with the tokens used up to there, by all and by its section; what did not fit; and what
+    another tells. `used` is in tokens."""
 
     reached: dict[int, int] = field(default_factory=dict[int, int])
+    within: dict[int, int] = field(default_factory=dict[int, int])
     passed: list[int] = field(default_factory=list[int])
     told_by: dict[int, int] = field(default_factory=dict[int, int])
     by_section: dict[Section, int] = field(default_factory=dict[Section, int])
@@ -90,14 +91,13 @@ def pack(entries: Sequence[Entry], ranking: Sequence[int], quotas: Quotas, room:
             continue
         packing.used += cost
         packing.reached[position] = packing.used
-        packing.by_section[entry.section] = within
+        packing.by_section[entry.section] = packing.within[position] = within
         opened.update(name for name, _ in entry.heads)
     return packing
 
 
-def always_at(entries: Sequence[Entry], ranking: Sequence[int], quotas: Quotas) -> dict[int, int]:
-    """The room from which on each piece is in, and below which, by one token, it is out. Absent: none, since a twin or its
-    section's maximum keeps it out whatever the room. At smaller rooms still, a small piece may come in where a larger one is
-    passed over."""
-    whole = pack(entries, ranking, quotas, sys.maxsize)
-    return whole.reached
+def unbounded(entries: Sequence[Entry], ranking: Sequence[int], quotas: Quotas) -> Packing:
+    """What is in where there is room for all. `reached` is then the room from which on each piece is in, and below which, by
+    one token, it is out. At smaller rooms still, a small piece may come in where a larger one is passed over. What is not
+    reached is in at no room: another tells it (`told_by`), or its section's maximum keeps it out (`passed`)."""
+    return pack(entries, ranking, quotas, sys.maxsize)

@@ -26,7 +26,7 @@ def tag(*, rules: str, pieces: Sequence[Piece], text: str) -> str:
     parts = (
         rules,
         repr([(one.id, one.version, one.text) for one in pieces if one.section is Section.SUMMARY]),
-        repr([(one.id, one.version, one.text, one.before) for one in pieces if one.section is not Section.SUMMARY]),
+        repr([(one.id, one.text, one.before) for one in pieces if one.section is not Section.SUMMARY]),
         text,
     )
     return "sp1" + "".join(f"-{_digest(part)}" for part in parts)

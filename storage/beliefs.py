@@ -35,6 +35,7 @@ class Belief:
     recorded_at: datetime
     expires_at: datetime | None
     superseded_by: int | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ def _belief(row: Mapping[Any, Any]) -> Belief:
         recorded_at=row["recorded_at"],
         expires_at=row["expires_at"],
         superseded_by=row["superseded_by"],
+        revision=row["revision"],
     )
 
 
@@ -152,6 +154,7 @@ def _mine() -> Select[Any]:
         "valid_to",
         "recorded_at",
         "expires_at",
+        "revision",
     )
     return select(*(fact_table.c[name] for name in (*columns, "superseded_by"))).where(
         fact_table.c.tenant == bindparam("tenant"), fact_table.c.owner == bindparam("owner")

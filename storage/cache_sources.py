@@ -12,6 +12,7 @@ from storage.cache_records import FoundSource, SourceName, SourceStanding
 from storage.cache_tables import cache_sources
 from storage.database import Reads, Transaction
 from storage.memory_tables import facts, messages, summaries
+from storage.records import DocumentRecord
 from storage.tables import changes
 from storage.tables import documents as document_table
 from storage.tables import indexes as index_table
@@ -47,12 +48,8 @@ async def subject(tx: Transaction, source: SourceName, owner: Principal) -> int 
         number = row_number(_PREFIX[source.type], source.id)
         found = None if number is not None else await _memory(tx, source, owner)
         return number if found is None else found.subject_id
-    index_name, document = source.index, source.id
-    if index_name is None:
-        index_name, _, document = source.id.partition("/")
-    index = await indexes.find(tx, IndexName(index_name))
-    known = None if index is None else await documents.find(tx, index.id, DocumentId(document))
-    return None if known is None else known.row_id
+    placed = await _placed(tx, source)
+    return None if placed is None else placed[1].row_id
 
 
 async def changed_since(reads: Reads, named: Sequence[tuple[str, str, int]], offset: int) -> bool:
@@ -69,22 +66,41 @@ async def changed_since(reads: Reads, named: Sequence[tuple[str, str, int]], off
 
 
 async def _document(tx: Transaction, source: SourceName) -> FoundSource | None:
-    index_name, document = source.index, source.id
-    if index_name is None:
-        index_name, _, document = source.id.partition("/")
-    index = await indexes.find(tx, IndexName(index_name))
-    found = None if index is None else await documents.find(tx, index.id, DocumentId(document))
-    if found is None or found.live_version_id is None:
+    placed = await _placed(tx, source)
+    if placed is None or placed[1].live_version_id is None:
         return None
+    index, found = placed
     return FoundSource(
         type=source.type,
-        id=document,
-        index=index_name,
+        id=found.id,
+        index=index,
         subject_id=found.row_id,
         version=found.version,
         owner=None,
         acl=found.envelope.acl,
     )
+
+
+async def _placed(tx: Transaction, source: SourceName) -> tuple[str, DocumentRecord] | None:
+    """The document that a source names, with its index: `index` and `id`, `index/document` as the id, or the document's id
+    alone where only one index has it."""
+    name, _, document = (source.index, "", source.id) if source.index is not None else source.id.partition("/")
+    index = await indexes.find(tx, IndexName(name))
+    found = None if index is None else await documents.find(tx, index.id, DocumentId(document))
+    if found is not None or source.index is not None:
+        return None if found is None else (name, found)
+    its = (document_table.c.tenant == index_table.c.tenant) & (document_table.c.index_id == index_table.c.id)
+    holding = (
+        select(index_table.c.name, index_table.c.id)
+        .join(document_table, its & (document_table.c.external_id == source.id) & document_table.c.live_version_id.is_not(None))
+        .where(index_table.c.tenant == tx.tenant, ~index_table.c.deleting)
+        .limit(2)
+    )
+    rows = (await tx.execute(holding)).mappings().all()
+    if len(rows) != 1:
+        return None  # an id that two indexes use says nothing
+    found = await documents.find(tx, rows[0]["id"], DocumentId(source.id))
+    return None if found is None else (rows[0]["name"], found)
 
 
 async def _memory(tx: Transaction, source: SourceName, owner: Principal) -> FoundSource | None:

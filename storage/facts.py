@@ -48,7 +48,8 @@ class NewFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactQuery:
-    """Which of an owner's facts a list shows; None is any. `live_at`: without those whose time was over then."""
+    """Which of an owner's facts a list shows; None is any. `entity` and `attribute` are folded, as in `facts.triple`;
+    `live_at`: without those whose time was over then."""
 
     status: str | None = None
     entity: str | None = None
@@ -123,7 +124,11 @@ async def latest_active(tx: Transaction, scope: FactScope, prefix: str, *, limit
 async def page(tx: Transaction, owner: Principal, request: PageRequest, query: FactQuery) -> Page[FactRecord]:
     """In the order in which they were first recorded."""
     wanted: list[ColumnElement[bool]] = [*_mine(tx, owner), facts.c.id > request.after_number(0)]
-    for name in ("status", "entity", "attribute", "agent", "kind"):
+    if query.entity is not None:
+        wanted.append(starts_with(facts.c.triple, f"{query.entity}\x1f"))
+    if query.attribute is not None:
+        wanted.append(facts.c.triple.contains(f"\x1f{query.attribute}\x1f", autoescape=True))
+    for name in ("status", "agent", "kind"):
         value = getattr(query, name)
         if value is not None:
             wanted.append(facts.c[name] == value)

@@ -36,7 +36,8 @@ ENTRY_PREFIX = "ent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceIn(Wire):
-    """What an answer rests on. A document is named by `index` and `id`, or by `id` alone as `index/document`."""
+    """What an answer rests on. A document is named by `index` and `id`, or by `id` alone: as `index/document`, or as it
+    is called where only one index has it."""
 
     type: SourceType
     id: Annotated[str, Field(min_length=1, max_length=700), NO_NUL]

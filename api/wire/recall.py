@@ -105,6 +105,7 @@ class FormerOut(Wire):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOut(Wire):
     """One memory. `text` is the part that was found, at `span` of the message `message_id`; a fact or a summary has its own.
+    `version` is a fact's, to name it as the source of a cached answer;
     `history` is what a fact that holds now took the place of, the latest first."""
 
     id: str
@@ -123,6 +124,7 @@ class MemoryOut(Wire):
     valid_to: AwareDatetime | None
     status: str
     superseded_by: str | None
+    version: int | None
     trust: int
     labels: tuple[str, ...]
     history: tuple[FormerOut, ...]
@@ -206,6 +208,7 @@ def _memory(one: Memo) -> MemoryOut:
         valid_to=one.valid_to,
         status=one.status,
         superseded_by=one.superseded_by,
+        version=one.version,
         trust=one.trust,
         labels=one.labels,
         history=tuple(

@@ -132,7 +132,7 @@ async def discard(
 
 async def reject(tx: Transaction, index: IndexRecord, fact: FactRecord, change: Change) -> FactRecord:
     """It was never so: kept from being learned again, and what it had ended stands again."""
-    await tombstones.bury(tx, fact.scope.owner, [fact_mark(fact)], change.at)
+    await bury(tx, fact, change.at)
     gone = await changed(tx, fact, change, status=Status.REJECTED, valid_to=None, superseded_by=None)
     await show(tx, index, gone)
     await settle(tx, index, gone, change)
@@ -251,9 +251,16 @@ def triple_mark(triple: str, *, holds: bool) -> Mark:
     return tombstones.triple_mark(triple if holds else f"not\x1f{triple}")
 
 
-def fact_mark(fact: FactRecord) -> Mark:
-    """What keeps this one fact out."""
-    return marks(fact.entity, fact.attribute, fact.value, holds=fact.polarity)[1]
+def fact_marks(fact: FactRecord) -> tuple[Mark, Mark]:
+    """What keeps this one fact out: its triple, and its text, which nobody may write as a note instead."""
+    return triple_mark(fact.triple, holds=fact.polarity), value_mark(fact.text)
+
+
+async def bury(tx: Transaction, fact: FactRecord, at: datetime) -> int:
+    """Keeps the fact out from now on; 1, or 0 where it was kept out before."""
+    triple, text = fact_marks(fact)
+    await tombstones.bury(tx, fact.scope.owner, [text], at)
+    return await tombstones.bury(tx, fact.scope.owner, [triple], at)
 
 
 async def _named(tx: Transaction, owner: Principal, new: Statement) -> Statement:

@@ -14,7 +14,7 @@ from inference.port import Embedder, Finding, Purpose, Scanner
 from memory import errors
 from memory.facts import ledger, stating
 from memory.facts.conflicts import Outcome
-from memory.facts.ledger import Entry, Vectors, changed, discard, enter, fact_mark, settle
+from memory.facts.ledger import Entry, Vectors, changed, discard, enter, fact_marks, settle
 from memory.facts.profile import holding
 from memory.facts.rows import show, text_digest
 from memory.facts.sources import cited, named
@@ -23,7 +23,7 @@ from memory.facts.types import Fact, FactAt, FactGone, FactHistory, FactPatch, F
 from memory.screening import cautions, screen
 from memory.sessions.appending import expired as session_over
 from memory.types import Progress
-from storage import changes, facts, idempotency, indexes, memory_rows, sessions, tombstones, vectors
+from storage import changes, entities, facts, idempotency, indexes, memory_rows, sessions, tombstones, vectors
 from storage.database import Database, Transaction
 from storage.fact_records import Change, FactRecord, FactScope, SourceRecord, fact_id
 from storage.facts import FactQuery
@@ -95,7 +95,7 @@ class Facts:
         caller.require(Grant.READ)
         live = replace(query, live_at=self._clock.now()) if query.status == Status.ACTIVE else query
         async with self._db.read(caller.tenant) as tx:
-            found = await facts.page(tx, caller.subject, request, live)
+            found = await facts.page(tx, caller.subject, request, await _folded(tx, caller, live))
             return Page(items=await self._named(tx, found.items), after=found.after)
 
     async def history(self, caller: Caller, fact: FactId) -> FactHistory:
@@ -222,7 +222,7 @@ class Facts:
             found = await self._locked(tx, caller, fact)
             if self._status(found) not in {Status.REJECTED, Status.EXPIRED, Status.QUARANTINED}:
                 raise errors.fact_not_restorable(found.id, found.status)
-            await tombstones.lift(tx, caller.subject, [fact_mark(found)])
+            await tombstones.lift(tx, caller.subject, fact_marks(found))
             over = found.expires_at is not None and found.expires_at <= change.at
             expires_at = None if over else found.expires_at
             status = Status.ACTIVE if found.valid_to is None else Status.SUPERSEDED
@@ -342,6 +342,16 @@ class Facts:
 
     def _change(self, caller: Caller, op: str, reason: str | None = None) -> Change:
         return Change(op=op, actor=caller.subject, at=self._clock.now(), reason=reason)
+
+
+async def _folded(tx: Transaction, caller: Caller, query: FactQuery) -> FactQuery:
+    """Names as facts are filed under: case does not count, and another name of somebody leads to the same."""
+    attribute = None if query.attribute is None else fold(query.attribute)
+    if query.entity is None:
+        return replace(query, attribute=attribute)
+    folded = fold(query.entity)
+    known = await entities.named(tx, caller.subject, [folded])
+    return replace(query, attribute=attribute, entity=fold(known.get(folded, folded)))
 
 
 def _sources(found: Sequence[SourceRecord], statement: Statement, now: datetime) -> tuple[SourceRecord, ...]:

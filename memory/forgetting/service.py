@@ -19,6 +19,7 @@ from memory.facts import ledger
 from memory.facts.rows import hide, text_digest
 from memory.facts.statements import Status
 from memory.forgetting.erasure import take_out
+from memory.forgetting.relevance import meant
 from memory.recall.service import Recall
 from memory.recall.types import RecallRequest
 from memory.types import Dependent, Loss, Progress
@@ -47,8 +48,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Exactly one of the first three. `limit` belongs to the last two: how many of the best that the query finds (10 where
-    absent), or how many the filter may match at most (LIMIT_MAX)."""
+    """Exactly one of the first three. `limit` belongs to the last two: how many of those that the query means, at most (10
+    where absent), or how many the filter may match at most (LIMIT_MAX)."""
 
     ids: tuple[str, ...] | None = None
     query: str | None = None
@@ -117,7 +118,7 @@ class Forgetting:
             return tuple(dict.fromkeys(_key(one) for one in selector.ids))
         if selector.query is not None:
             request = RecallRequest(query=selector.query, k=selector.limit or QUERY_LIMIT, superseded=True)
-            return tuple(_key(memo.id) for memo in (await self._recall.search(caller, request)).results)
+            return tuple(_key(memo.id) for memo in meant((await self._recall.search(caller, request)).results))
         return await self._filtered(caller, selector.filter, selector.limit or LIMIT_MAX)
 
     async def _filtered(self, caller: Caller, raw: object, limit: int) -> tuple[_Key, ...]:
@@ -216,7 +217,7 @@ async def _take_fact(tx: Transaction, index: IndexRecord | None, fact: FactRecor
             await ledger.changed(tx, now, change, status=Status.EXPIRED)
             await hide(tx, index, now)
         return 0
-    buried = await tombstones.bury(tx, now.scope.owner, [ledger.fact_mark(now)], change.at)
+    buried = await ledger.bury(tx, now, change.at)
     if mode is Mode.PURGE:
         await ledger.discard(tx, index, now, change)
         await vectors.drop_unused(tx, [text_digest(now.text)])

@@ -133,6 +133,7 @@ def _fact(one: Ranked, fact: Belief, sources: tuple[Source, ...], history: tuple
         valid_from=fact.valid_from,
         valid_to=fact.valid_to,
         superseded_by=None if fact.superseded_by is None else row_name("fact", fact.superseded_by),
+        version=fact.revision,
         history=history,
         labels=("quarantined",) if fact.status == Status.QUARANTINED else (),
     )

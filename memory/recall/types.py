@@ -80,8 +80,8 @@ class Former:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memo:
     """One memory, with all that led to it. `text` is the part of a message that was found, at `span` of its content; a
-    fact's or a summary's own text. `message_id`, `role`, `speaker` are a message's, and so is `spot`, its session's row and
-    its number in there.
+    fact's or a summary's own text, `version` a fact's revision. `message_id`, `role`, `speaker` are a message's, and so is
+    `spot`, its session's row and its number in there.
     """
 
     id: str
@@ -105,6 +105,7 @@ class Memo:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     superseded_by: str | None = None
+    version: int | None = None
     labels: tuple[str, ...] = ()
     history: tuple[Former, ...] = ()
     spot: tuple[int, int] | None = None

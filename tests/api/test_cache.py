@@ -393,3 +393,23 @@ def test_erasing_a_user_takes_the_cached_answers_along_and_says_so(operator: htt
     assert look(operator, name, user_id=user)["status"] == "miss"
     keep(operator, name, user_id=user)
     assert made(operator.post(f"/v1/erasures/{erasure}:verify"))["clean"]
+
+
+def test_what_a_context_and_a_recall_cite_are_sources_as_they_stand(operator: httpx.Client, name: str, index: str) -> None:
+    user, document = f"u-{uuid4().hex[:8]}", f"{uuid4().hex[:8]}/heating.md"
+    submit(operator, index, {"id": document, "text": "The heating of the Oslo flat is serviced in May."})
+    operator.post("/v1/sessions", json={"id": "chat", "user_id": user})
+    message = {"role": "user", "speaker": "Ann", "content": "I live in Oslo.", "occurred_at": "2026-05-01T09:00:00Z"}
+    said = {"user_id": user, "messages": [message], "wait": "indexed"}
+    made(operator.post("/v1/sessions/chat/messages", json=said))
+    asked = {"query": "who lives in the Oslo flat", "user_id": user, "indexes": [index]}
+    cited = made(operator.post("/v1/context", json=asked))["citations"]
+    sources = [{part: one[part] for part in ("type", "id", "version")} for one in cited]
+    assert {one["type"] for one in sources} == {"document", "message", "fact"}
+    assert keep(operator, name, user_id=user, sources=sources)["stored"]
+    assert look(operator, name, user_id=user)["status"] == "hit"
+    body = {"query": "home", "user_id": user, "types": ["fact"]}
+    (fact,) = made(operator.post("/v1/memories:search", json=body))["results"]
+    assert {"type": "fact", "id": fact["id"], "version": fact["version"]} in sources
+    made(operator.post(f"/v1/memories/{fact['id']}:reject", params={"user_id": user}))
+    assert look(operator, name, user_id=user, wait_ms=0)["status"] != "hit"

@@ -309,3 +309,31 @@ def test_recall_finds_a_fact_with_how_it_stands(operator: httpx.Client, user: st
     offset = verb(operator, user, new["id"], "reject")["offset"]
     found = made(operator.post("/v1/memories:search", json={**body, "min_offset": offset}))["results"]
     assert [one["id"] for one in found] == [old["id"]]
+
+
+@pytest.mark.parametrize("mode", ["reject", "forget"])
+def test_a_rejected_fact_is_refused_in_its_own_words_too(operator: httpx.Client, user: str, mode: str) -> None:
+    fact = write(operator, user, "Lima")["id"]
+    text = got(operator, user, fact)["text"]
+    if mode == "reject":
+        verb(operator, user, fact, "reject")
+    else:
+        body = {"user_id": user, "mode": "purge", "selector": {"ids": [fact]}}
+        assert made(operator.post("/v1/memories:forget", json=body))["tombstones"] == 1
+    assert write(operator, user, text=text)["outcome"] == "refused"
+    assert held(operator, user) == []
+    if mode == "reject":
+        verb(operator, user, fact, "restore")
+        assert write(operator, user, text=text)["outcome"] == "added"  # a note beside the fact, as before it was rejected
+
+
+def test_a_list_finds_names_in_any_case_and_by_what_somebody_is_also_called(
+    operator: httpx.Client, user: str, session: str
+) -> None:
+    assert session == "chat"
+    say(operator, user, "I live in Oslo. My friends call me Annie.")
+    write(operator, user, "B-77", entity="Ann", attribute="Badge number")
+    assert values(operator, user, entity="ANN", attribute="home") == ["Oslo"]
+    assert values(operator, user, entity="annie", attribute="badge NUMBER") == ["B-77"]
+    assert values(operator, user, entity="An") == []
+    assert values(operator, user, attribute="number") == []

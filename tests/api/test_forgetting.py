@@ -224,3 +224,19 @@ def test_an_answer_in_the_cache_goes_with_the_user_it_was_kept_for(service: Serv
         assert made(mine.post("/v1/cache:lookup", json=body))["status"] == "miss"
     assert receipt["receipt"]["cache"] == 1
     assert made(operator.post(f"/v1/erasures/{receipt['id']}:verify"))["clean"]
+
+
+def test_a_query_takes_what_it_means_and_leaves_the_rest_of_a_small_memory(operator: httpx.Client, user: str) -> None:
+    fruits = ["apricot", "bramble", "cherry", "damson"]
+    say(operator, user, *(f"The {fruit} door code is {place + 1000}" for place, fruit in enumerate(fruits)))
+    tried = made(forget(operator, user, {"query": "cherry door code"}, dry_run=True))
+    answer = made(forget(operator, user, {"query": "cherry door code"}))
+    assert answer["ids"] == tried["ids"]
+    left = recalled(operator, user, "door code", answer["offset"]).values()
+    assert {fruit for fruit in fruits if any(fruit in text for text in left)} == {"apricot", "bramble", "damson"}
+
+
+def test_a_query_that_means_nothing_there_takes_nothing(operator: httpx.Client, user: str) -> None:
+    said = say(operator, user, "The pump was serviced in March.", "Lunch is at noon.")
+    assert made(forget(operator, user, {"query": "zeppelin insurance"}))["ids"] == []
+    assert len(recalled(operator, user, "pump", said["offset"])) == 2

@@ -38,6 +38,7 @@ _MEMORY: Mapping[str, object] = {
     "valid_to": None,
     "status": "active",
     "superseded_by": None,
+    "version": None,
     "trust": 3,
     "labels": [],
     "history": [],

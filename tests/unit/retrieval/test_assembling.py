@@ -161,3 +161,23 @@ def test_the_tag_of_a_prefix_tells_what_changed() -> None:
     both = changed_because(before, tag_of(fact(1, "likes tea"), form=Form.JSON)) or ""
     assert both.startswith("the instructions, the format or the fence are others; the summary was rebuilt")
     assert changed_because("nonsense", before) == "the tag before is none of this version"
+
+
+def test_a_pinned_fact_that_has_no_room_tells_from_which_budget_on_it_is_in() -> None:
+    pinned = [fact(place, f"{word} is kept in the {word} cellar") for place, word in enumerate(("Port", "Cider", "Mead"))]
+    out = [one for one in assemble(pinned, [], budget(90)).judged if not one.included]
+    assert out
+    for one in out:
+        assert one.reason == "budget"
+        assert one.would_fit_at is not None
+        for more in (0, 1, 50):
+            now = assemble(pinned, [], budget(one.would_fit_at + more)).judged
+            assert {each.marked.marker: each.included for each in now}[one.marked.marker]
+
+
+def test_what_another_would_tell_first_at_any_budget_is_its_duplicate_and_not_out_for_the_budget() -> None:
+    pieces = [message(1, PARROT), message(2, PARROT, section=Section.RECENT)]
+    verdicts = {one.marked.piece.section: one for one in assemble([], pieces, budget(60)).judged}
+    assert verdicts[Section.MEMORIES].reason == "budget"
+    assert verdicts[Section.MEMORIES].would_fit_at is not None
+    assert verdicts[Section.RECENT].reason.startswith("duplicate_of:")
