@@ -70,9 +70,15 @@ def select(candidates: Sequence[Sentence], tokens_max: int, weights: Weights = D
     heap = [(-score, place) for place, score in enumerate(scores)]
     heapq.heapify(heap)
     chosen: list[int] = []
+    said: set[tuple[str, str]] = set()
+    again: list[int] = []  # word for word the same: only where all else is in
     left = tokens_max
     while heap and left > 0:
         known, place = heapq.heappop(heap)
+        its = (candidates[place].speaker, candidates[place].text.casefold())
+        if its in said:
+            again.append(place)
+            continue
         if candidates[place].tokens > left:
             continue
         worth = weights.redundancy * overlap[place] - scores[place]
@@ -80,9 +86,12 @@ def select(candidates: Sequence[Sentence], tokens_max: int, weights: Weights = D
             heapq.heappush(heap, (worth, place))
             continue
         chosen.append(place)
+        said.add(its)
         left -= candidates[place].tokens
         for other, similarity in bag.like(place).items():
             overlap[other] = max(overlap[other], similarity)
+    if len(chosen) + len(again) == len(candidates) and sum(candidates[place].tokens for place in again) <= left:
+        chosen += again
     return tuple(candidates[place] for place in sorted(chosen))
 
 

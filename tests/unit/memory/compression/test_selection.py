@@ -87,6 +87,14 @@ def test_a_correction_is_kept_before_what_it_corrects() -> None:
     assert kept(*said, tokens_max=11) == ["Actually, the train leaves from platform four."]
 
 
+def test_what_is_said_again_word_for_word_is_kept_once_unless_there_is_room_for_all() -> None:
+    said = [("Ida", "Never call before 9:30."), ("Bo", "The tiles arrive on 12 June.")] * 3
+    for tokens_max in (12, 24, 40):
+        found = kept(*said, tokens_max=tokens_max)
+        assert len(found) == len(set(found))
+    assert len(kept(*said, tokens_max=400)) == 6
+
+
 def test_the_same_is_not_kept_twice_while_there_is_something_else() -> None:
     same = "The ferry to Laesoe leaves at noon on Mondays."
     other = "The kiosk sells maps of the island."
