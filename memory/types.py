@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
@@ -40,13 +40,15 @@ class Restored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message as a client sends it. `occurred_at` is when it was said, where the client knows."""
+    """A message as a client sends it. `occurred_at` is when it was said, in UTC, where the client knows; `zone` is the one
+    that it was told in: whose yesterday "yesterday" is."""
 
     role: Role
     content: str
     id: str | None = None
     speaker: str | None = None
     occurred_at: datetime | None = None
+    zone: tzinfo | None = None
     source: str | None = None
     metadata: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
     restored: Restored | None = None
@@ -115,7 +117,8 @@ class Learner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A message as a learner sees it, before it has a row. `learned`: what it teaches is known already."""
+    """A message as a learner sees it, before it has a row. The days of its text are those of the zone of `occurred_at`;
+    `learned`: what it teaches is known already."""
 
     seq: int
     role: Role

@@ -166,6 +166,7 @@ def said(body: AppendIn) -> tuple[Said, ...]:
             id=one.id,
             speaker=one.speaker,
             occurred_at=None if one.occurred_at is None else one.occurred_at.astimezone(UTC),
+            zone=None if one.occurred_at is None else one.occurred_at.tzinfo,
             source=one.source,
             metadata=one.metadata,
         )

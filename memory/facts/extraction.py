@@ -41,7 +41,8 @@ Role = Literal["user", "assistant", "system", "tool"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A message as extraction reads it. `occurred_at` None: nobody knows when it was said."""
+    """A message as extraction reads it. `occurred_at` None: nobody knows when it was said; its zone is whose days the
+    text speaks of."""
 
     content: str
     speaker: str
@@ -104,7 +105,8 @@ def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: 
     if not days or said.occurred_at is None:
         return
     day = days[-1]
-    shown = f"{day.period.start:%Y-%m-%d %H:%M}" if day.period.grain is Grain.MINUTE else f"{day.period.start:%Y-%m-%d}"
+    start = day.period.start.astimezone(said.occurred_at.tzinfo)
+    shown = f"{start:%Y-%m-%d %H:%M}" if day.period.grain is Grain.MINUTE else f"{start:%Y-%m-%d}"
     for draft in drafts(stated_facts.DEADLINES, sentence):
         yield _stated(
             said, replace(draft, value=shown, text=f"{draft.text}{shown}."), since=said.occurred_at, withdraws=slipped
@@ -115,12 +117,13 @@ def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: 
             yield _stated(said, due, since=said.occurred_at, withdraws=slipped)
     birthday = re.search(r"\b(?:[Mm]y birthday is|I was born)(?: on)?(?: the)? ?$", sentence[: day.start])
     if birthday:
-        yield _stated(said, _birthday(day, birthday.start(), born="born" in birthday[0]), since=None, withdraws=slipped)
+        draft = _birthday(start, birthday.start(), day.end, born="born" in birthday[0])
+        yield _stated(said, draft, since=None, withdraws=slipped)
 
 
-def _birthday(day: DateMention, start: int, *, born: bool) -> Draft:
-    shown = f"{day.period.start:%Y-%m-%d}" if born else f"{day.period.start:%m-%d}"
-    spoken = f"{day.period.start:%-d %B %Y}" if born else f"{day.period.start:%-d %B}"
+def _birthday(day: datetime, start: int, end: int, *, born: bool) -> Draft:
+    shown = f"{day:%Y-%m-%d}" if born else f"{day:%m-%d}"
+    spoken = f"{day:%-d %B %Y}" if born else f"{day:%-d %B}"
     form = personal_facts.BORN if born else personal_facts.BIRTHDAY
     return Draft(
         entity=ME,
@@ -131,7 +134,7 @@ def _birthday(day: DateMention, start: int, *, born: bool) -> Draft:
         cardinality=form.cardinality,
         polarity=True,
         start=start,
-        end=day.end,
+        end=end,
     )
 
 
@@ -166,7 +169,7 @@ def _stated(said: Said, draft: Draft, *, since: datetime | None, withdraws: bool
         trust=said.trust,
         polarity=draft.polarity,
         withdraws=withdraws,
-        valid_from=since,
+        valid_from=None if since is None else since.astimezone(UTC),
         start=draft.start,
         end=draft.end,
     )

@@ -70,7 +70,7 @@ _FEAST = r"(?:christmas(?:\ eve|\ day)?|new\ year'?s(?:\ eve|\ day)?|halloween|v
 _OF_WEEK = rf"(?:\b{WEEKDAY},?\ (?:the\ )?)?"
 
 DATE = re.compile(
-    rf"""(?<![\w/.:-])(?:
+    rf"""(?:(?<![\w/.:-])|(?<=\bmid-)|(?<=\blate-)|(?<=\bearly-))(?:
     (?P<iso>(?P<iso_y>{_YEAR})[-/](?P<iso_m>0[1-9]|1[0-2])(?:[-/](?P<iso_d>0[1-9]|[12]\d|3[01]))?(?![\d/-]))
   | (?P<slashed>(?P<sl_a>\d\d?)(?P<sl_by>[/.])(?P<sl_b>\d\d?)(?P=sl_by)(?P<sl_y>{_YEAR})(?!\d))
   | (?P<dmy>{_OF_WEEK}(?P<dmy_d>{_DAY})(?:st|nd|rd|th)?(?:\ ?-\ ?(?P<dmy_e>{_DAY}))?(?:\ day)?(?:\ of)?[ -]
@@ -78,6 +78,7 @@ DATE = re.compile(
   | (?P<mdy>{_OF_WEEK}(?P<mdy_m>{MONTH})\ (?:the\ )?(?P<mdy_d>{_DAY})(?:st|nd|rd|th)?\b(?![:%$]|[.,]\d)
         (?:\ ?-\ ?(?P<mdy_e>{_DAY})(?:st|nd|rd|th)?\b)?(?:,?\ (?P<mdy_y>{_YEAR})\b)?)
   | (?P<my>(?P<my_m>{MONTH}),?\ (?:of\ |in\ )?(?P<my_y>{_YEAR})\b)
+  | (?P<relative_month>(?P<rm_m>{MONTH})\ (?:of\ )?(?P<rm_t>next|last|this)\ year\b)
   | (?P<quarter>Q(?P<q_n>[1-4])\ (?P<q_y>{_YEAR})\b)
   | (?P<seasonal>(?:the\ )?(?P<se_n>{_SEASON})\ (?:of\ )?(?P<se_y>{_YEAR})\b)
   | (?P<decade>the\ (?P<de_y>(?:1[89]|20)\d0)'?s\b)
@@ -93,6 +94,7 @@ DATE = re.compile(
   | (?P<second>(?:the\ )?(?P<sc_t>{UNIT}|weekend|{WEEKDAY})\ (?P<sc_w>before\ last|after\ next)\b)
   | (?P<feast>{_FEAST}(?:,?\ (?P<fe_y>{_YEAR})\b)?)
   | (?P<ordinal>(?:the\ )?(?P<or_n>{_DAY})(?:st|nd|rd|th)\ of\ (?P<or_t>this|next|last)\ month\b)
+  | (?P<bare_day>the\ (?P<bd_n>{_DAY})(?:st|nd|rd|th)(?=\s*(?:[.,;!?]|$)|\ (?:at|and|but|I|we|he|she|they|it|my|our)\b))
   | (?P<weekday>{WEEKDAY}(?:\ {_PART}\b)?)
   | (?P<month>{MONTH})
   | (?P<year>{_YEAR}\b(?![-/:%]|[.,]\d))
@@ -116,6 +118,7 @@ _LEADS_MONTH = re.compile(
 _LEADS_WEEKDAY = re.compile(
     r"\b(?:on|by|until|till|since|from|before|after|for|to|and|or|between|of)(?: the)? $", re.IGNORECASE
 )
+_LEADS_DAY = re.compile(r"\b(?:on|by|until|till|since|from|before|after) $", re.IGNORECASE)
 _LEADS_YEAR = re.compile(
     r"(?:\b(?:in|since|during|of|before|after|by|until|from|around|early|mid|late|to|between|and|through|year|for|back in)[ -]"
     r"|\()$",
@@ -217,6 +220,11 @@ def _with_year(when: tuple[int, int], year: str | None, match: re.Match[str], re
 
 def _month_and_year(match: re.Match[str], _: Reading) -> Days:
     return holding(date(int(match["my_y"]), month_number(match["my_m"]), 1), Grain.MONTH)
+
+
+def _relative_month(match: re.Match[str], reading: Reading) -> Days:
+    moved = {"next": 1, "last": -1}.get(match["rm_t"].lower(), 0)
+    return holding(date(reading.today.year + moved, month_number(match["rm_m"]), 1), Grain.MONTH)
 
 
 def _quarter(match: re.Match[str], _: Reading) -> Days:
@@ -337,6 +345,18 @@ def _ordinal(match: re.Match[str], reading: Reading) -> Days:
     return one_day(shifted(reading.today.replace(day=1), moved, Grain.MONTH).replace(day=int(match["or_n"])))
 
 
+def _bare_day(match: re.Match[str], reading: Reading) -> Days | None:
+    """On the 20th: of this month, or of the one before or after it where the sentence looks."""
+    if not _LEADS_DAY.search(reading.before(match.start())):
+        return None  # "I came in the 3rd"
+    this = reading.today.replace(day=int(match["bd_n"]))
+    forward = reading.looks_forward(*match.span())
+    if (this < reading.today) if forward else (this > reading.today):
+        month = shifted(reading.today.replace(day=1), 1 if forward else -1, Grain.MONTH)
+        this = month.replace(day=int(match["bd_n"]))
+    return one_day(this)
+
+
 def _weekday(match: re.Match[str], reading: Reading) -> Days | None:
     name = match["weekday"].split()[0].rstrip(".")
     if len(name) < 6 and not (name[0].isupper() and _LEADS_WEEKDAY.search(reading.before(match.start()))):
@@ -370,6 +390,7 @@ _MEANINGS: Mapping[str, Meaning] = {
     "dmy": _day_and_month("dmy"),
     "mdy": _day_and_month("mdy"),
     "my": _month_and_year,
+    "relative_month": _relative_month,
     "quarter": _quarter,
     "seasonal": lambda match, _: season(int(match["se_y"]), match["se_n"].lower()),
     "decade": _decade,
@@ -382,6 +403,7 @@ _MEANINGS: Mapping[str, Meaning] = {
     "second": _second,
     "feast": _feast,
     "ordinal": _ordinal,
+    "bare_day": _bare_day,
     "weekday": _weekday,
     "month": _month,
     "year": _year,

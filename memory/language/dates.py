@@ -7,9 +7,9 @@ unmaintained since 2020; dateutil parses a date but does not find one. What is n
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from itertools import islice
 
 from memory.language.date_grammar import COUNT, DATE, UNIT, WEEKDAY, Reading, count_of, meaning, ordinal_of, weekday_number
@@ -41,10 +41,19 @@ _PART_OF = re.compile(
     r"|(?P<third>early|mid|late|(?:the )?(?:beginning|start|middle|end) of)[ -](?:in )?)$",
     re.IGNORECASE,
 )
+# Hours from UTC, by the meaning that is most usual where an abbreviation has several. "ET" and the like change with the season
+# and are left out.
+_ZONE_HOURS = (
+    "UTC 0, GMT 0, WET 0, BST 1, WEST 1, CET 1, CEST 2, EET 2, EEST 3, MSK 3, IST 5.5, SGT 8, HKT 8, AWST 8, JST 9, KST 9, "
+    "ACST 9.5, AEST 10, AEDT 11, NZST 12, NZDT 13, EST -5, EDT -4, CST -6, CDT -5, MST -7, MDT -6, PST -8, PDT -7, AKST -9, "
+    "HST -10"
+)
+_ZONES: Mapping[str, float] = {name: float(hours) for name, _, hours in (one.partition(" ") for one in _ZONE_HOURS.split(", "))}
+_ZONE_NAMES = "|".join(sorted(_ZONES, key=len, reverse=True))
 _CLOCK = re.compile(
     r"(?:(?<=\dT)|(?<![\w:.,$€£-]))(?:(?P<h12>1[0-2]|0?[1-9])(?::(?P<m12>[0-5]\d))?\s?(?P<half>[ap])(?:m\b|\.m\.)"
     r"|(?P<h24>[01]?\d|2[0-3]):(?P<m24>[0-5]\d)(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?(?![\d:])"
-    r"|(?P<word>noon|midnight)\b)",
+    rf"|(?P<word>noon|midnight)\b)(?: ?\(?(?-i:(?P<abbreviated>{_ZONE_NAMES})\b(?P<ahead>[+-]\d{{1,2}}(?::?[0-5]\d)?)?)\)?)?",
     re.IGNORECASE,
 )
 _BETWEEN_DATE_AND_CLOCK = re.compile(r"(?:[Tt]|,? (?:at |around |about |by )?)")
@@ -228,7 +237,7 @@ def _nth(anchor: Days, place: int, what: str) -> Days | None:
 
 def _clocks(text: str) -> Iterator[_Clock]:
     for match in _CLOCK.finditer(text):
-        yield _Clock(match.start(), match.end(), _time_of(match), _zone_of(match["zone"]))
+        yield _Clock(match.start(), match.end(), _time_of(match), _zone_of(match["zone"]) or _named_zone(match))
 
 
 def _time_of(match: re.Match[str]) -> time:
@@ -246,6 +255,18 @@ def _zone_of(zone: str | None) -> tzinfo | None:
     return UTC if zone in {"Z", "z"} else datetime.strptime(zone.replace(":", ""), "%z").tzinfo
 
 
+def _named_zone(match: re.Match[str]) -> tzinfo | None:
+    """CET, or UTC+2."""
+    if not match["abbreviated"]:
+        return None
+    hours = _ZONES[match["abbreviated"]]
+    if ahead := match["ahead"]:
+        digits = ahead[1:].replace(":", "")
+        whole, minutes = (digits, "0") if len(digits) <= 2 else (digits[:-2], digits[-2:])
+        hours += (int(whole) + int(minutes) / 60) * (-1 if ahead[0] == "-" else 1)
+    return timezone(timedelta(hours=hours)) if abs(hours) < 24 else None
+
+
 def _with_clocks(found: Sequence[_Found], clocks: Sequence[_Clock], text: str, reference: datetime) -> Iterator[_Spot]:
     zone = reference.tzinfo
     assert zone is not None
@@ -258,7 +279,12 @@ def _with_clocks(found: Sequence[_Found], clocks: Sequence[_Clock], text: str, r
         else:
             yield one.start, one.end, one.days.period(zone)
     for clock in free:
-        if text[clock.start].isdigit() and text[clock.end - 1].isdigit() and not _LEADS_CLOCK.search(text[: clock.start][-8:]):
+        if (
+            text[clock.start].isdigit()
+            and text[clock.end - 1].isdigit()
+            and clock.zone is None
+            and not _LEADS_CLOCK.search(text[: clock.start][-8:])
+        ):
             continue  # 3:15 may be a ratio, a verse or a score
         yield clock.start, clock.end, _minute(one_day(reference.date()), clock, zone)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from core.ids import MessageId, row_number
 from core.limits import Limits
@@ -44,6 +44,7 @@ class Draft:
     content: str
     digest: bytes
     occurred_at: datetime | None
+    zone: tzinfo | None
     occurred_kind: TimeKind
     source: str | None
     trust: int
@@ -134,6 +135,7 @@ def plan(
                 content=one.content,
                 digest=digest,
                 occurred_at=one.occurred_at or before,
+                zone=one.zone,
                 occurred_kind=_kind(one, before),
                 source=one.source,
                 trust=TRUST[one.role],

@@ -5,7 +5,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -265,7 +265,7 @@ class Memory:
             role=draft.role,
             speaker=draft.speaker,
             content=draft.content,
-            occurred_at=draft.occurred_at,
+            occurred_at=None if draft.occurred_at is None else draft.occurred_at.astimezone(draft.zone or UTC),
             recorded_at=self._clock.now(),
             trust=draft.trust,
             learned=draft.forgotten or (draft.restored is not None and draft.restored.learned),

@@ -337,3 +337,12 @@ def test_a_list_finds_names_in_any_case_and_by_what_somebody_is_also_called(
     assert values(operator, user, entity="annie", attribute="badge NUMBER") == ["B-77"]
     assert values(operator, user, entity="An") == []
     assert values(operator, user, attribute="number") == []
+
+
+@pytest.mark.usefixtures("session")
+def test_yesterday_is_that_of_the_zone_in_which_it_was_said(operator: httpx.Client, user: str) -> None:
+    say(operator, user, "I moved to Cork yesterday.", "2026-05-05T00:30:00+02:00")
+    say(operator, user, "I'll send the report tomorrow.", "2026-05-05T00:30:00+02:00")
+    (home,) = listed(operator, user, attribute="home")
+    assert home["valid_from"] == "2026-05-03T22:00:00Z"  # midnight of 4 May there
+    assert values(operator, user, attribute="commitment") == ["send the report (2026-05-06)"]

@@ -157,3 +157,41 @@ def test_a_question_asks_about_a_window(question: str, start: datetime | None, e
 
 def test_a_question_without_a_date_asks_about_no_window() -> None:
     assert asked_window("How many dogs do I have?", WEDNESDAY) is None
+
+
+@pytest.mark.parametrize(
+    "text, moment",
+    [
+        ("at 9am EST on 20 June 2023", "2023-06-20T14:00"),
+        ("20 June 2023 at 9:00 PST", "2023-06-20T17:00"),
+        ("20 June 2023, 15:00 CEST", "2023-06-20T13:00"),
+        ("20 June 2023 at 09:00 UTC+2", "2023-06-20T07:00"),
+        ("20 June 2023 at 09:00 GMT-03:30", "2023-06-20T12:30"),
+        ("tomorrow at 3pm (CET)", "2023-06-15T14:00"),
+        ("tomorrow at 15:00, c'est la vie", "2023-06-15T15:00"),
+    ],
+)
+def test_a_clock_time_is_of_the_zone_that_stands_beside_it(text: str, moment: str) -> None:
+    (found,) = find_dates(text, WEDNESDAY)
+    assert f"{found.period.start:%Y-%m-%dT%H:%M}" == moment
+
+
+@pytest.mark.parametrize(
+    "text, first",
+    [
+        ("we will meet on the 20th.", "2023-06-20"),
+        ("I paid on the 3rd", "2023-06-03"),
+        ("I paid on the 20th, finally", "2023-05-20"),
+        ("I need to pay by the 3rd, at the latest", "2023-07-03"),
+        ("in March next year", "2024-03-01"),
+        ("it was in mid-May", "2023-05-11"),
+    ],
+)
+def test_days_and_months_are_said_in_short(text: str, first: str) -> None:
+    (found,) = find_dates(text, WEDNESDAY)
+    assert f"{found.period.start:%Y-%m-%d}" == first
+
+
+@pytest.mark.parametrize("text", ["we live on the 3rd floor", "he came in the 3rd", "on the 32nd", "the 2nd edition"])
+def test_an_ordinal_is_no_day_by_itself(text: str) -> None:
+    assert find_dates(text, WEDNESDAY) == ()
