@@ -5,9 +5,9 @@ is the convex fusion of its arms (retrieval/fusion.py). A message is seldom unde
 around a hit is found with it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from memory.recall.questions import Question
 from memory.recall.weights import Weights
@@ -15,7 +15,8 @@ from retrieval.fusion import Candidate
 from storage.memory_rows import Subject
 from storage.recollections import Place
 
-Spot = tuple[int, int]  # session row, number of the message
+# What a score is the sum of, in this order: fused, neighbors, speaker, period, recency.
+_Parts = tuple[float, float, float, float, float]
 Thing = tuple[Subject, int]
 
 
@@ -56,16 +57,12 @@ def rank(
     The order is settled when this returns; a memory's parts are put together when it is asked for, since most never are.
     """
     best = _best(candidates, places)
-    scores = {
-        (place.session_id, place.seq): one.signals.fused
-        for one, place in best
-        if place.subject is Subject.MESSAGE and place.session_id is not None and place.seq is not None
-    }
+    scores = _scores(best)
     named = _named([place for _, place in best], question)
     latest = max((place.occurred for _, place in best if place.occurred is not None), default=None)
     lenders = _lenders(weights)
-    parts = [
-        _Parts(
+    parts: list[_Parts] = [
+        (
             one.signals.fused,
             _around(place, scores, lenders),
             weights.speaker * (place.key in named),
@@ -74,36 +71,23 @@ def rank(
         )
         for one, place in best
     ]
-    order = sorted(range(len(best)), key=lambda at: (-parts[at].score, best[at][1].key))
+    totals = [fused + neighbors + speaker + period + recency for fused, neighbors, speaker, period, recency in parts]
+    order = sorted(range(len(best)), key=lambda at: (-totals[at], best[at][1].key))
     return (Ranked(place=best[at][1], signals=_signals(best[at][0], parts[at])) for at in order)
 
 
-class _Parts(NamedTuple):
-    """What a score is the sum of."""
-
-    fused: float
-    neighbors: float
-    speaker: float
-    period: float
-    recency: float
-
-    @property
-    def score(self) -> float:
-        """As Signals adds them up."""
-        return self.fused + self.neighbors + self.speaker + self.period + self.recency
-
-
 def _signals(candidate: Candidate, parts: _Parts) -> Signals:
+    fused, neighbors, speaker, period, recency = parts
     return Signals(
         dense=candidate.signals.dense,
         dense_rank=candidate.signals.dense_rank,
         keyword=candidate.signals.keyword,
         keyword_rank=candidate.signals.keyword_rank,
-        fused=parts.fused,
-        neighbors=parts.neighbors,
-        speaker=parts.speaker,
-        period=parts.period,
-        recency=parts.recency,
+        fused=fused,
+        neighbors=neighbors,
+        speaker=speaker,
+        period=period,
+        recency=recency,
     )
 
 
@@ -124,11 +108,25 @@ def _lenders(weights: Weights) -> Sequence[tuple[int, float]]:
     ]
 
 
-def _around(place: Place, scores: Mapping[Spot, float], lenders: Sequence[tuple[int, float]]) -> float:
+def _scores(best: Iterable[tuple[Candidate, Place]]) -> dict[int, dict[int, float]]:
+    """What was found of each session: the scores of its messages by their numbers."""
+    scores: defaultdict[int, dict[int, float]] = defaultdict(dict)
+    for one, place in best:
+        if place.subject is Subject.MESSAGE and place.session_id is not None and place.seq is not None:
+            scores[place.session_id][place.seq] = one.signals.fused
+    return scores
+
+
+def _around(place: Place, scores: Mapping[int, Mapping[int, float]], lenders: Sequence[tuple[int, float]]) -> float:
     session, seq = place.session_id, place.seq
     if place.subject is not Subject.MESSAGE or seq is None or session is None:
         return 0.0
-    return sum(share * scores.get((session, seq + away), 0.0) for away, share in lenders)
+    own = scores[session]
+    total = 0.0
+    if len(own) > 1:
+        for away, share in lenders:
+            total += share * own.get(seq + away, 0.0)
+    return total
 
 
 def _named(places: list[Place], question: Question) -> frozenset[int]:
