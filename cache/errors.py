@@ -1,6 +1,11 @@
 """The faults of the cache room. Each names the thing, the value, the limit and the way out."""
 
 from core.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from core.ids import row_name
+
+ENTRY_PREFIX = "ent"
+# What an item of an import has of its own; the rest of a fault's pointers are the request's.
+_OF_ITEMS = ("/query", "/response", "/sources", "/tags")
 
 
 def out_of_range(field: str, value: object, allowed: str) -> Invalid:
@@ -30,6 +35,19 @@ def query_too_large(size: int, limit: int) -> TooLarge:
 def response_too_large(size: int, limit: int) -> TooLarge:
     detail = f"is {size} bytes as JSON; the limit is {limit}. Nothing was stored."
     return TooLarge("cache.response_too_large", f"response {detail}", errors=(FieldError(pointer="/response", detail=detail),))
+
+
+def invalid_response(what: str) -> Invalid:
+    detail = f"{what}. Nothing was stored."
+    return Invalid("cache.invalid_response", f"response {detail}", errors=(FieldError(pointer="/response", detail=detail),))
+
+
+def in_item(place: int, fault: Invalid | TooLarge) -> Invalid | TooLarge:
+    """The same fault, and which item of an import it speaks of. Nothing was stored."""
+    if not any(one.pointer.startswith(_OF_ITEMS) for one in fault.errors):
+        return fault
+    moved = tuple(FieldError(pointer=f"/items/{place}{one.pointer}", detail=one.detail) for one in fault.errors)
+    return type(fault)(fault.code, f"item {place}: {fault.message}", errors=moved)
 
 
 def invalid_token(what: str) -> Invalid:
@@ -74,9 +92,17 @@ def nothing_to_compare() -> Invalid:
 
 
 def one_of(where: str, names: str) -> Invalid:
+    """`where` is a field of the body, or what the whole of it is."""
     detail = f"takes exactly one of {names}"
-    return Invalid("cache.one_of", f"{where} {detail}", errors=(FieldError(pointer=f"/{where}", detail=detail),))
+    pointer = "" if where == "feedback" else f"/{where}"
+    return Invalid("cache.one_of", f"{where} {detail}", errors=(FieldError(pointer=pointer, detail=detail),))
 
 
-def no_such_entry(entry: str) -> NotFound:
-    return NotFound("cache.no_such_entry", f"there is no entry {entry[:80]!r} for this caller")
+def no_such_entry(entry: int) -> NotFound:
+    """`entry` below 0: what was sent is the name of none."""
+    if entry < 0:
+        return NotFound(
+            "cache.no_such_entry",
+            f"`entry_id` is not of the form that a store or a lookup answers, such as {row_name(ENTRY_PREFIX, 1)}",
+        )
+    return NotFound("cache.no_such_entry", f"there is no entry {row_name(ENTRY_PREFIX, entry)!r} for this caller")

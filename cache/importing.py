@@ -4,11 +4,13 @@ are one answer group; no label is made of them."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cache import errors
 from cache.placing import place
 from cache.service import Cache, Rooms
 from cache.storing import check
 from cache.types import Question, Scope, Stored, StoreRequest
 from core.caller import Caller, Grant
+from core.errors import Invalid, TooLarge
 from storage import cache_entries, idempotency
 from storage.cache_records import SourceName
 
@@ -63,9 +65,12 @@ class Importing:
         """Each item by itself: what is refused says why. What no item may be is a fault, and then nothing is stored."""
         caller.require(Grant.WRITE)
         stores = [_store(request, item) for item in request.items]
-        for one in stores:
-            check(one, self._parts.limits)
-            place(caller, one.question, embedder=self._parts.embedding.model)
+        for number, one in enumerate(stores):
+            try:
+                check(one, self._parts.limits)
+                place(caller, one.question, embedder=self._parts.embedding.model)
+            except (Invalid, TooLarge) as fault:
+                raise errors.in_item(number, fault) from fault
         await self._parts.embedding.warm([one.question.query for one in stores], caller.deadline)
         results = await self._stored(caller, stores)
         imported = Imported(results=tuple(results))

@@ -64,7 +64,11 @@ class Refused(Exception):
 
 def check(request: StoreRequest, limits: StoreLimits) -> int:
     """What can be said of an answer without reading anything: its size as JSON; Invalid, TooLarge."""
-    size = len(json.dumps(request.response, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    try:
+        text = json.dumps(request.response, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as failed:
+        raise errors.invalid_response("holds NaN or an infinite number, which JSON does not know") from failed
+    size = len(text.encode("utf-8", "surrogatepass"))
     if size > limits.response_bytes_max:
         raise errors.response_too_large(size, limits.response_bytes_max)
     if request.ttl_s is not None and not 1 <= request.ttl_s <= TTL_S_MAX:

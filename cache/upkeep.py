@@ -252,7 +252,7 @@ class Upkeep:
         found = (await cache_entries.by_ids(tx, [entry])).get(entry)
         scopes = scopes_of(caller)
         if found is None or (not asked and scopes is not None and (found.scope, found.scope_id) not in scopes):
-            raise errors.no_such_entry(f"#{entry}")
+            raise errors.no_such_entry(entry)
         return found
 
 

@@ -25,6 +25,7 @@ DEFAULT_TENANT = TenantId("default")
 
 _NAME = re.compile(r"[A-Za-z0-9._@-]{1,128}")
 _PRINCIPAL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}:[^\s,\x00-\x1f\x7f]{1,220}")
+_ROW_MAX = (1 << 63) - 1  # thirteen digits hold two bits more than a row's number has
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: sorts like the number, no look-alikes
 _TIME_DIGITS = 10
 _RANDOM_DIGITS = 12
@@ -59,7 +60,7 @@ def row_number(prefix: str, name: str) -> int | None:
     key = 0
     for digit in digits:
         key = key * 32 + _ALPHABET.index(digit)
-    return key
+    return key if key <= _ROW_MAX else None
 
 
 def check_name(value: str, *, what: str) -> str:

@@ -8,7 +8,7 @@ from pydantic import Field, WithJsonSchema
 
 from api.wire.indexes import Name
 from api.wire.schema import NO_NUL, Wire
-from cache.errors import one_of
+from cache.errors import ENTRY_PREFIX, one_of
 from cache.importing import Imported, ImportRequest, Item
 from cache.types import (
     IMPORT_MAX,
@@ -30,8 +30,6 @@ ScopeName = Literal["private", "group", "tenant"]
 Request = Annotated[Mapping[str, object], WithJsonSchema({"type": "object", "description": "all that shapes the answer"})]
 Answer = Annotated[object, WithJsonSchema({"description": "any JSON but null"})]
 SourceType = Literal["document", "message", "fact", "summary"]
-
-ENTRY_PREFIX = "ent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

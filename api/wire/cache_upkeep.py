@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from api.wire.cache import ENTRY_PREFIX, ModeName, ScopeName, SourceOut, sources_out
+from api.wire.cache import ModeName, ScopeName, SourceOut, sources_out
 from api.wire.schema import Wire
+from cache.errors import ENTRY_PREFIX
 from cache.types import WRONG_RATE_DEFAULT, Scope, namespace_by_default
 from cache.upkeep import Figures, Listed
 from core.ids import row_name

@@ -186,6 +186,9 @@ def test_bad_input_is_named_and_nothing_is_stored(operator: httpx.Client, name: 
     problem(store(group="group:hr"), 422, "cache.invalid_scope")
     problem(store(sources=[{"type": "document", "id": "a/b"}]), 422, "cache.invalid_source")
     problem(store(lease=look(operator, name, "Another question?")["lease"]), 422, "cache.token_mismatch")
+    infinite = f'{{"namespace": "{name}", "query": "{ASKED}", "response": {{"content": "x", "score": 1e999}}}}'
+    refused = operator.post("/v1/cache:store", content=infinite, headers={"Content-Type": "application/json"})
+    problem(refused, 422, "cache.invalid_response")
     assert made(operator.get("/v1/cache/entries", params={"namespace": name}))["items"] == []
     for threshold in (0, 2):
         refused = operator.put(f"/v1/admin/cache/{name}", json={"mode": "static", "threshold": threshold})
@@ -267,6 +270,32 @@ def test_an_import_tells_of_each_item_and_keeps_the_last_answer_to_one_question(
     assert look(operator, name, again["query"])["response"] == "Rule seven."
     assert look(operator, name, "What is rule 209 of the house?")["response"] == "Rule 209."
     assert made(operator.get("/v1/cache/stats", params={"namespace": name}))["stored"] == 210
+
+
+def test_an_import_names_the_item_that_cannot_be_one_and_stores_nothing(operator: httpx.Client, name: str) -> None:
+    def refused(**second: object) -> dict[str, Any]:
+        items = [{"query": "What is the first?", "response": ANSWER}, {"query": ASKED, "response": ANSWER, **second}]
+        return operator.post("/v1/cache:import", json={"namespace": name, "items": items}).json()
+
+    unversioned = {"type": "document", "id": "kb/pw.md"}
+    for fault, pointer in (
+        (refused(query=" "), "/items/1/query"),
+        (refused(response="x" * (2 << 20)), "/items/1/response"),
+        (refused(sources=[unversioned]), "/items/1/sources/0/version"),
+    ):
+        assert fault["errors"][0]["pointer"] == pointer
+        assert "item 1" in fault["detail"]
+    assert made(operator.get("/v1/cache/entries", params={"namespace": name}))["items"] == []
+
+
+def test_an_entry_that_is_not_there_is_named(operator: httpx.Client) -> None:
+    def detail(entry: str) -> str:
+        refused = operator.post("/v1/cache:feedback", json={"entry_id": entry, "correct": True})
+        return str(problem(refused, 404, "cache.no_such_entry")["detail"])
+
+    assert "ent_0zzzzzzzzzzzz" in detail("ent_0zzzzzzzzzzzz")
+    assert "such as ent_0000000000001" in detail("999")
+    assert "such as ent_0000000000001" in detail("ent_zzzzzzzzzzzzz")  # a number beyond what a row can have
 
 
 def test_stats_tell_rates_savings_and_no_bound_without_labels(operator: httpx.Client, name: str) -> None:

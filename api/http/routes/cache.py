@@ -17,6 +17,7 @@ from api.http.routes.cache_examples import (
     NOT_JUDGED,
     ONE_OF,
     RANGE,
+    RESPONSE_INVALID,
     RESPONSE_LARGE,
     SOURCE_AHEAD,
     STATS,
@@ -164,7 +165,7 @@ KEEP = Operation(
     answer=Shape(StoreOut),
     answer_example={"entry_id": "ent_0000000000042", "stored": True, "reason": None},
     once=True,
-    troubles=(*BODY, NO_USER, NO_GROUP, RESPONSE_LARGE, EXPIRED, SOURCE_AHEAD, TOKEN, MISMATCH, ONCE),
+    troubles=(*BODY, NO_USER, NO_GROUP, RESPONSE_INVALID, RESPONSE_LARGE, EXPIRED, SOURCE_AHEAD, TOKEN, MISMATCH, ONCE),
 )
 IMPORT = Operation(
     method="POST",
@@ -188,7 +189,7 @@ IMPORT = Operation(
     answer=Shape(ImportOut),
     answer_example={"stored": 1, "results": [{"entry_id": "ent_0000000000042", "stored": True, "reason": None}]},
     once=True,
-    troubles=(*BODY, NO_USER, NO_GROUP, RESPONSE_LARGE, ONCE),
+    troubles=(*BODY, NO_USER, NO_GROUP, RESPONSE_INVALID, RESPONSE_LARGE, ONCE),
 )
 JUDGE = Operation(
     method="POST",

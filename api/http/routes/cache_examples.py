@@ -89,6 +89,9 @@ NO_GROUP = Trouble(
     kind=NotFound, code="cache.no_such_group", detail="there is no group 'group:hr' among this caller's principals"
 )
 RANGE = Trouble(kind=Invalid, code="cache.out_of_range", detail="threshold is 2; it must be above 0 and at most 1")
+RESPONSE_INVALID = Trouble(
+    kind=Invalid, code="cache.invalid_response", detail="response holds NaN or an infinite number, which JSON does not know."
+)
 RESPONSE_LARGE = Trouble(
     kind=TooLarge, code="cache.response_too_large", detail="response is 10485760 bytes as JSON; the limit is 1048576."
 )
@@ -98,6 +101,6 @@ SOURCE_AHEAD = Trouble(
 )
 TOKEN = Trouble(kind=Invalid, code="cache.invalid_token", detail="lookup_id is not one that this service gave")
 MISMATCH = Trouble(kind=Invalid, code="cache.token_mismatch", detail="lease was given for another question, namespace or scope")
-NO_ENTRY = Trouble(kind=NotFound, code="cache.no_such_entry", detail="there is no entry '#42' for this caller")
+NO_ENTRY = Trouble(kind=NotFound, code="cache.no_such_entry", detail="there is no entry 'ent_000000000001a' for this caller")
 NOT_JUDGED = Trouble(kind=Invalid, code="cache.nothing_to_judge", detail="that lookup gave no answer of the cache")
 ONE_OF = Trouble(kind=Invalid, code="cache.one_of", detail="by takes exactly one of source, tag, namespace, query")
