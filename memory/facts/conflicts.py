@@ -128,6 +128,21 @@ def judge(
     return _placed(new, slot)
 
 
+def begun(new: Statement, known: Sequence[Known]) -> Statement:
+    """The statement with the beginning that what is known leaves it: "I moved last month" was not before the last time in that
+    month that somebody said to live elsewhere."""
+    if new.begun_by is None or new.valid_from is None or not new.polarity or new.cardinality is not Cardinality.ONE:
+        return new
+    told = [
+        at
+        for fact in known
+        if in_slot(fact, new) and fact.polarity and fact.status in {Status.ACTIVE, Status.SUPERSEDED} and not fact.withdrawn
+        if fold(fact.value) != fold(new.value)
+        if (at := fact.seen_at or fact.valid_from) is not None and new.valid_from < at <= new.begun_by
+    ]
+    return replace(new, valid_from=max(told)) if told else new
+
+
 def in_slot(fact: Known, new: Statement | Known) -> bool:
     """Whether the two are about the same attribute of the same entity; where there may be many values, the same value."""
     if (

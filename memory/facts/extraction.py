@@ -34,6 +34,7 @@ _SLIP = re.compile(
     re.IGNORECASE,
 )
 _SINCE = re.compile(r"\b(?:since|in|on|from|last|yesterday|as of|back in|this|ago)\b", re.IGNORECASE)
+_LASTING = re.compile(r"\b(?:have|has|'ve|'s) (?:\w+ )?(?:been|lived|worked|known|had)\b")
 _LEAD = re.compile(r"(?:\b(?:in|on|since|by|at|until|from|before|during|as of|back in|around|this|the)\s)+$", re.IGNORECASE)
 
 Role = Literal["user", "assistant", "system", "tool"]
@@ -90,7 +91,8 @@ def _of_sentence(said: Said, sentence: str, *, slipped: bool) -> Iterator[Statem
     bare = _without(unquoted, dates)
     for rules in (personal_facts.RULES, stated_facts.RULES):
         for draft in drafts(rules, bare):
-            yield _stated(said, draft, since=_since(said, unquoted, dates, draft), withdraws=slipped)
+            since, begun_by = _since(said, unquoted, dates, draft)
+            yield replace(_stated(said, draft, since=since, withdraws=slipped), begun_by=begun_by)
 
 
 def _of_assistant(said: Said, sentence: str) -> Iterator[Statement]:
@@ -147,13 +149,18 @@ def _without(sentence: str, dates: Sequence[DateMention]) -> str:
     return re.sub(r" ,", ", ", sentence)
 
 
-def _since(said: Said, sentence: str, dates: Sequence[DateMention], draft: Draft) -> datetime | None:
-    """Since when it holds: the day that the sentence names, if that has come, else when it was said."""
+def _since(said: Said, sentence: str, dates: Sequence[DateMention], draft: Draft) -> tuple[datetime | None, datetime | None]:
+    """Since when it holds: the day that the sentence names, if that has come, else when it was said. And by when it does at the
+    latest, which is now for what has been so since then."""
     past = [one for one in dates if said.occurred_at and one.period.start <= said.occurred_at]
     if not past or not draft.polarity or draft.kind in {Kind.PREFERENCE, Kind.COMMITMENT}:
-        return said.occurred_at
+        return said.occurred_at, None
     lead = sentence[max(0, past[0].start - 12) : past[0].end]
-    return past[0].period.start if _SINCE.search(lead) else said.occurred_at
+    if said.occurred_at is None or not _SINCE.search(lead):
+        return said.occurred_at, None
+    lasting = _LASTING.search(sentence) is not None
+    begun_by = said.occurred_at if lasting else min(past[0].period.end, said.occurred_at)
+    return past[0].period.start, begun_by.astimezone(UTC)
 
 
 def _stated(said: Said, draft: Draft, *, since: datetime | None, withdraws: bool) -> Statement:

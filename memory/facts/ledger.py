@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from core.ids import Principal
 from core.metadata import Metadata, Value
 from memory import errors
-from memory.facts.conflicts import NEW, Known, Outcome, Proof, Revision, Verdict, judge, rearranged
+from memory.facts.conflicts import NEW, Known, Outcome, Proof, Revision, Verdict, begun, judge, rearranged
 from memory.facts.equals import Tidied, Union
 from memory.facts.rows import hide, show, text_digest
 from memory.facts.statements import Cardinality, Statement, Status, comparable, fold, triple_of
@@ -67,6 +67,8 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     if entry.quarantined and not buried:
         return await _set_apart(tx, index, entry, embedded)
     known = await _known(tx, entry.scope, new)
+    entry = _begun(entry, known)
+    new = entry.statement
     similarity = {} if entry.replaces else await _similarity(tx, index, new, known=known, embedded=embedded)
     verdict = judge(new, [as_known(fact) for fact in known], buried=bool(buried), similarity=similarity)
     if entry.on_conflict is OnConflict.REJECT and (verdict.outcome in {Outcome.SUPERSEDED, Outcome.CHALLENGED}):
@@ -79,6 +81,14 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     made = await _add(tx, index, entry, verdict=verdict, embedded=embedded)
     await _revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
     return await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
+
+
+def _begun(entry: Entry, known: Sequence[FactRecord]) -> Entry:
+    old, new = entry.statement, begun(entry.statement, [as_known(fact) for fact in known])
+    if new == old:
+        return entry
+    moved = tuple(replace(one, at=new.valid_from) if one.at == old.valid_from else one for one in entry.sources)
+    return replace(entry, statement=new, sources=moved)
 
 
 async def _set_apart(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vectors) -> Written:

@@ -22,6 +22,7 @@ from memory.facts.rules import (
     draft,
     is_name,
     is_thing,
+    kinship,
     lives_in,
     rule,
     thing_of_mine,
@@ -50,6 +51,7 @@ _DIET = r"(?P<v>vegetarian|vegan|pescatarian|flexitarian|gluten[- ]free|lactose[
 _THING = r"(?P<v>[a-zA-Z0-9][^.,;:!?()\"]{0,60}?)"
 _SOFTLY = r"(?: really| absolutely| also| still| just| actually| truly| always| totally| particularly| especially| do| both)*"
 
+_OWNING = rf"(?:I've|[Ww]e've|{I_}{NOW} have|{I_})(?: got| adopted| bought)?"
 _HAVE = r"(?:I've|I have|[Ww]e've|[Ww]e have)"
 _HAVE_BEEN = rf"{_HAVE}{NOW} been"
 # What has been so for long is so; where dates stood there is a comma (extraction.py). "I've lived in Oslo and Rome" tells of
@@ -61,6 +63,7 @@ _OWN = (
     r"|home address|address|seat preference|employee (?:id|number)|customer (?:id|number)"
     r"|working hours|office hours|preferred language)"
 )
+_IS_NOW = r"(?:is|(?:has )?changed to|became)(?: now)?"
 _PEOPLE = re.compile(
     r"^(?:\w+ish|\w+ese|French|Dutch|Greek|German|Swiss|Czech|Thai|Russian|Italian|American|Canadian|Australian|Indian|Mexican"
     r"|Brazilian|Norwegian|Ukrainian|Romanian|Hungarian|Bulgarian|Belgian|Austrian|Egyptian|Iranian|Iraqi|Israeli|Pakistani"
@@ -81,6 +84,7 @@ _NO_FOOD = thing_of_mine(Form("eats", "{who} does not eat {v}.", Kind.PREFERENCE
 _NO_DRINK = thing_of_mine(Form("drinks", "{who} does not drink {v}.", Kind.PREFERENCE, MANY, polarity=False))
 _ALLERGY = thing_of_mine(Form("allergy", "{who} is allergic to {v}.", cardinality=MANY))
 
+_GOAL = thing_of_mine(Form("goal", "{who}'s goal is to {v}.", cardinality=MANY))
 _SPEAKS = about_me(Form("language", "{who} speaks {v}.", cardinality=MANY))
 _ALLERGY_WAS = thing_of_mine(Form("allergy", "{who} is not allergic to {v}.", cardinality=MANY, polarity=False))
 
@@ -88,9 +92,7 @@ _ALLERGY_WAS = thing_of_mine(Form("allergy", "{who} is not allergic to {v}.", ca
 def _relative(match: re.Match[str]) -> Draft | None:
     """My sister Ann; my dog's name is Rex."""
     who, name = match["kin"], trimmed(match["v"]).removesuffix("'s")
-    one = re.fullmatch(_PARTNER, who)
-    form = Form(who, "{who}'s {a} is {v}.", Kind.RELATION, Cardinality.ONE if one else MANY)
-    return draft(match, ME, name, form) if is_name(name) else None
+    return draft(match, ME, name, kinship(who)) if is_name(name) else None
 
 
 def _relative_by_name(match: re.Match[str]) -> Draft | None:
@@ -99,9 +101,22 @@ def _relative_by_name(match: re.Match[str]) -> Draft | None:
     return None if value.isupper() or _PEOPLE.search(value) else _relative(match)
 
 
+def _introduced(match: re.Match[str]) -> Draft | None:
+    """Hi, I'm Bob; but not: hi, I'm French."""
+    value = trimmed(match["v"])
+    named = is_name(value) and not value.isupper() and not _PEOPLE.search(value)
+    return draft(match, ME, value, Form("name", "{who}'s name is {v}.")) if named else None
+
+
 def _spouse(match: re.Match[str]) -> Draft | None:
     value = trimmed(match["v"])
     form = Form("spouse", "{who} is married to {v}.", Kind.RELATION)
+    return draft(match, ME, value, form) if is_name(value) else None
+
+
+def _divorced(match: re.Match[str]) -> Draft | None:
+    value = trimmed(match["v"])
+    form = Form("spouse", "{who} is no longer married to {v}.", Kind.RELATION, polarity=False)
     return draft(match, ME, value, form) if is_name(value) else None
 
 
@@ -113,7 +128,7 @@ def _own(match: re.Match[str]) -> Draft | None:
 
 def _favourite(match: re.Match[str]) -> Draft | None:
     value = trimmed(re.sub(r"^(?:definitely|probably|still|now|currently|always|also) ", "", match["v"]))
-    bare = re.sub(r"^(?:the|my|an?) ", "", value)
+    bare = re.sub(r"^(?:[Tt]he|my|an?) ", "", value)
     if re.match(r"(?:one|thing|part|way|memory|moment)\b", match["what"]):
         return None
     form = Form(f"favorite {trimmed(match['what'])}", "{who}'s {a} is {v}.", Kind.PREFERENCE)
@@ -137,6 +152,12 @@ def _named(pattern: str, build: Build = _relative) -> Rule:
 
 RULES: Sequence[Rule] = (
     rule(rf"[Mm]y (?:full |first |real )?name(?: is|'s){NOW} (?P<v>{NAME})", about_me(Form("name", "{who}'s name is {v}."))),
+    rule(
+        r"(?:[Hh]i|[Hh]ello|[Hh]ey)(?: there| all| everyone)?[,!.]? (?:I'm|I am|[Tt]his is)"
+        rf" (?P<v>{NAME})(?=[.,!]|$| (?:and|from)\b)",
+        _introduced,
+    ),
+    rule(r"[Mm]y (?:main |next )?goal is to (?P<v>[a-z][^.,;:!?\"]{2,80}?)(?=[.,;:!]|$)", _GOAL),
     rule(rf"{I_}{NOW} (?:live|reside){NOW} in (?P<v>{PLACE})(?!{_NO_MORE})", _HOME),
     rule(rf"{AM}{NOW} (?:(?:living|based|settled) in|based out of) (?P<v>{PLACE})", _HOME),
     rule(rf"{_HAVE_BEEN} (?:living|based) in (?P<v>{PLACE})", _HOME),
@@ -168,6 +189,21 @@ RULES: Sequence[Rule] = (
     rule(rf"{_HAVE_BEEN} an? (?P<v>(?:[a-z]+[ -]){{0,3}}{_PROFESSION})\b(?!'s){_UNTIL_NOW}", _JOB),
     rule(rf"{HAVE}{NOW} (?:joined) (?P<v>{NAME}) as an? \w+", _EMPLOYER),
     rule(
+        rf"{HAVE}{NOW} (?:switched|changed|moved) (?:jobs|companies|employers|firms) (?:from {NAME} )?to (?P<v>{NAME})",
+        _EMPLOYER,
+    ),
+    rule(
+        rf"{HAVE}{NOW} (?:left|quit|resigned from) {NAME} (?:and|to|for)(?: I| then| now| have|'ve)*"
+        rf"(?: join(?:ed)?| work(?: at| for)?"
+        rf"| start(?:ed)?(?: working)? (?:at|with))? (?P<v>{NAME})",
+        _EMPLOYER,
+    ),
+    rule(
+        rf"(?:I|I've|I have|I was|I got|I've been){NOW} (?:fired|laid off|let go|resigned|retired) (?:from|by|at)"
+        rf" (?P<v>{NAME})",
+        _LEFT,
+    ),
+    rule(
         rf"{HAVE}{NOW} (?:no longer work|quit my job|left my job|don't work|do not work|stopped working|used to work)"
         rf" (?:at|for) (?P<v>{NAME})",
         _LEFT,
@@ -180,9 +216,9 @@ RULES: Sequence[Rule] = (
         rf",? (?P<v>{NAME})(?=(?:'s)?(?:,| (?:is|was|has|had|loves|likes|lives|works|said|told|and|will|just|got|moved"
         rf"|turned)\b|[.!]?$))"
     ),
-    rule(rf"{HAVE} (?:got )?an? (?:[a-z]+ )?(?P<kin>{_PET}|{_KIN}) (?:named|called) (?P<v>{NAME})", _relative),
+    rule(rf"{_OWNING} an? (?:[a-z]+ )?(?P<kin>{_PET}|{_KIN}) (?:named|called) (?P<v>{NAME})", _relative),
     rule(
-        rf"(?:I've|I have|We've|We have)(?: got)? (?P<v>an? (?:[a-z]+ )?{_PET})(?=[.,!]|$| (?:and|now|at home)\b)(?!"
+        rf"{_OWNING} (?P<v>an? (?:[a-z]+ )?{_PET})(?=[.,!]|$| (?:and|now|at home)\b)(?!"
         rf" (?:named|called))",
         _pet,
     ),
@@ -191,6 +227,8 @@ RULES: Sequence[Rule] = (
     ),
     rule(rf"(?:I'm|I am){NOW} married to (?P<v>{NAME})", _spouse),
     rule(rf"{HAVE}{NOW} (?:got )?married (?:to )?(?P<v>{NAME})", _spouse),
+    rule(rf"(?:{HAVE}|{AM}){NOW} (?:got |been |separated and )?(?:divorced|separated)(?: from)? (?P<v>{NAME})", _divorced),
+    rule(rf"(?:I'm|I am) (?:no longer|not) married to (?P<v>{NAME})", _divorced),
     rule(rf"(?:I'm|I am){NOW} (?:an? )?(?:strict )?{_DIET}\b(?!{_NO_MORE})", _DIET_IS),
     rule(rf"{HAVE}{NOW} (?:went|gone|turned|become|became) (?:a )?{_DIET}\b", _DIET_IS),
     rule(rf"{_HAVE_BEEN} (?:an? )?(?:strict )?{_DIET}{_UNTIL_NOW}", _DIET_IS),
@@ -201,12 +239,12 @@ RULES: Sequence[Rule] = (
         _ALLERGY,
     ),
     rule(rf"(?:I'm|I am) (?:no longer|not) allergic to {_THING}(?:{_NO_MORE})?{STOP}", _ALLERGY_WAS),
-    rule(rf"I (?:don't|do not|never|no longer) eat {_THING}(?:{_NO_MORE})?{STOP}", _NO_FOOD),
+    rule(rf"I (?:don't|do not|never|no longer|can't|cannot) eat {_THING}(?:{_NO_MORE})?{STOP}", _NO_FOOD),
     rule(rf"{HAVE}{NOW} (?:stopped|quit|given up|gave up) eating {_THING}{STOP}", _NO_FOOD),
     rule(rf"I (?:don't|do not|never|no longer) drink {_THING}(?:{_NO_MORE})?{STOP}", _NO_DRINK),
     rule(rf"{HAVE}{NOW} (?:stopped|quit|given up|gave up) drinking {_THING}{STOP}", _NO_DRINK),
     rule(
-        r"[Mm]y (?:new |work |personal )?e-?mail(?: address)? is(?: now)? (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        rf"[Mm]y (?:new |work |personal )?e-?mail(?: address)? {_IS_NOW} (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
         about_me(Form("email", "{who}'s email is {v}.")),
     ),
     rule(
@@ -215,14 +253,14 @@ RULES: Sequence[Rule] = (
         about_me(Form("email", "{who}'s email is {v}.")),
     ),
     rule(
-        r"[Mm]y (?:new )?(?:phone|mobile|cell)(?: phone)?(?: number)? is(?: now)? (?P<v>\+?\d[\d ()-]{5,18}\d)",
+        rf"[Mm]y (?:new )?(?:phone|mobile|cell)(?: phone)?(?: number)? {_IS_NOW} (?P<v>\+?\d[\d ()-]{{5,18}}\d)",
         about_me(Form("phone", "{who}'s phone number is {v}.")),
     ),
     rule(rf"[Mm]y (?:all-time |absolute )?favou?rite (?P<what>[a-z][a-z ]{{1,30}}?) is {_THING}{STOP}", _favourite),
     rule(rf"I{_SOFTLY} (?:love|like|enjoy|adore) {_THING}(?!{_NO_MORE}){CLAUSE}", _LIKES),
     rule(rf"(?:I'm|I am){NOW} (?:a (?:big|huge) fan of|fond of|(?:really )?into) {_THING}{CLAUSE}", _LIKES),
     rule(
-        rf"I{_SOFTLY} prefer {_THING}(?= (?:over|to|rather than)\b|\s*(?:$|[.,;:!?]))",
+        rf"I(?:'d)?{_SOFTLY} prefer {_THING}(?= (?:over|to|rather than)\b|\s*(?:$|[.,;:!?]))",
         thing_of_mine(Form("prefers", "{who} prefers {v}.", Kind.PREFERENCE, MANY)),
     ),
     rule(rf"(?:I'm|I am) (?:not|no longer) (?:really )?(?:an? (?:big |huge )?fan of|fond of|into) {_THING}{CLAUSE}", _DISLIKES),

@@ -14,7 +14,7 @@ ME = ""  # the entity of a draft about the speaker
 
 WORD = r"[^\W\d_a-z][\w'&-]*"
 NAME = rf"(?:Dr\. )?{WORD}(?: {WORD}){{0,2}}"
-PLACE = rf"(?:the )?{WORD}(?: (?:of (?:the )?|de |am |upon |la )?{WORD}){{0,3}}(?:, {WORD}(?: {WORD})?)?"
+PLACE = rf"(?:the )?{WORD}(?: (?:of (?:the )?|de |am |upon |la )?{WORD}){{0,3}}(?:, (?!I\b){WORD}(?: {WORD})?)?"
 I_ = r"(?:I|[Ww]e)"
 AM = r"(?:I'm|I am|[Ww]e're|[Ww]e are)"
 HAVE = r"(?:I've|I have|[Ww]e've|[Ww]e have|I|[Ww]e)"
@@ -50,6 +50,10 @@ _NO_NAME_WORDS = (
     "monday tuesday wednesday thursday friday saturday sunday yes no ok free well hi hey oh wow"
 )
 NO_NAMES = frozenset(_NO_NAME_WORDS.split())
+_ONE_KIN = re.compile(
+    r"wife|husband|partner|spouse|girlfriend|boyfriend|fianc[eé]e?|mother|mom|mum|father|dad|boss|manager|supervisor"
+    r"|team lead|C[A-Z]O|president|chair(?:man|woman|person)?|head|captain|mayor|principal"
+)
 # What one moves to and does not live in: words of organisations and of time, names written like software, and software that
 # is named like a town or a person. Not all there is; a name with a number behind it ("Python 3") is caught by itself.
 _NO_PLACE = re.compile(
@@ -158,6 +162,11 @@ def draft(match: re.Match[str], entity: str, value: str, form: Form) -> Draft:
         start=match.start(),
         end=match.end(),
     )
+
+
+def kinship(kin: str, *, text: str = "{who}'s {a} is {v}.") -> Form:
+    """Of some there is one at a time: a wife, a boss."""
+    return Form(kin, text, Kind.RELATION, Cardinality.ONE if _ONE_KIN.fullmatch(kin) else Cardinality.MANY)
 
 
 def trimmed(value: str) -> str:

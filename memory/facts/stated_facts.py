@@ -20,6 +20,7 @@ from memory.facts.rules import (
     draft,
     is_name,
     is_thing,
+    kinship,
     lives_there,
     rule,
     thing_of_mine,
@@ -42,6 +43,7 @@ _KIN = (
     r"(?:wife|husband|partner|brother|sister|son|daughter|mother|father|cousin|boss|manager|assistant|friend|doctor"
     r"|teacher|neighbou?r)"
 )
+_OFFICE = r"(?:C[A-Z]O|president|chair(?:man|woman|person)?|founder|head|director|captain|mayor|principal|team lead)"
 _WHO = rf"(?P<who>{NAME})"
 _NAMED = rf"(?P<v>{NAME})"
 _ACT = r"(?P<v>(?!never\b|not\b)[a-z][^.;:!?\"]{2,90}?)"
@@ -67,9 +69,13 @@ def _numeric(match: re.Match[str]) -> Draft | None:
     return draft(match, named, value, Form("value", "The {who} is {v}.", Kind.VALUE))
 
 
+_NOW_IS = r"(?:is|(?:(?:has|was) )?(?:been )?(?:moved|changed|shifted) to)"
+_AFTERTHOUGHT = re.compile(r" (?:instead|now|again|too|then|for now|this time|after all|from now on)$")
+
+
 def _decision(match: re.Match[str]) -> Draft | None:
     """We decided on Postgres for the database: one choice a topic. Without a topic every decision stands by itself."""
-    value = trimmed(match["v"])
+    value = _AFTERTHOUGHT.sub("", trimmed(match["v"]))
     topic = (
         None
         if value.startswith(("to ", "not to "))
@@ -85,12 +91,13 @@ def _decision(match: re.Match[str]) -> Draft | None:
 
 
 def _kinship(match: re.Match[str]) -> Draft | None:
-    """Ann is Bo's sister, Ann is my manager."""
+    """Ann is Bo's sister, Ann is my manager, Ann is the CEO of Acme."""
     who, of = trimmed(match["who"]), match["of"].removesuffix("'s")
-    if not is_name(who) or (of.casefold() != "my" and not is_name(of)):
+    mine = of.casefold() in {"my", "our"}
+    if not is_name(who) or not (mine or is_name(of)):
         return None
-    entity = ME if of.casefold() == "my" else of
-    return draft(match, entity, who, Form(match["kin"], "{who}'s {a} is {v}.", Kind.RELATION, MANY))
+    entity = ME if mine else of
+    return draft(match, entity, who, kinship(match["kin"]))
 
 
 RULES: Sequence[Rule] = (
@@ -122,7 +129,8 @@ RULES: Sequence[Rule] = (
         rf"{_WHO}{NOW} (?:owns|founded|manages|leads|maintains) {_NAMED}(?![\w'&-]| \d)",
         about_named(Form("runs", "{who} runs {v}.", Kind.RELATION, MANY)),
     ),
-    rule(rf"{_WHO} is (?P<of>{NAME}'s|my) (?:older |younger |new |best )?(?P<kin>{_KIN})\b", _kinship),
+    rule(rf"{_WHO} is{NOW} (?P<of>{NAME}'s|my|our) (?:older |younger |new |best )?(?P<kin>{_KIN}|{_OFFICE})\b(?!'s)", _kinship),
+    rule(rf"{_WHO} is{NOW} (?:the |an? )?(?:new )?(?P<kin>{_OFFICE}) of (?P<of>{NAME})", _kinship),
     rule(rf"{HAVE}{NOW} decided (?:on |to go with |to use )(?P<v>[\w][^.;:!?\"]{{1,80}}?)(?=[.,;!?]|$|\s?- )", _decision),
     rule(
         rf"{HAVE}{NOW} (?:decided|agreed) (?!to (?:go with|use)\b)"
@@ -164,13 +172,13 @@ COMMITMENTS: Sequence[Rule] = (
     ),
     rule(
         rf"(?P<v>[Mm]y (?:[a-z]+ )?(?:appointment|meeting|interview|flight|exam|surgery|wedding|graduation)(?: with"
-        rf" {NAME})?) is{NOW}(?: (?:on|at|scheduled for|booked for))?(?= )",
+        rf" {NAME})?) is{NOW}(?: (?:on|at|scheduled for|booked for))?(?=[ ,])",
         _event,
     ),
 )
 DEADLINES: Sequence[Rule] = (
-    rule(r"[Tt]he deadline (?:for|of) (?:the |our |my )?(?P<v>[\w][\w -]{1,40}?) is\b", _deadline),
-    rule(r"[Tt]he (?P<v>[\w][\w -]{1,40}?) (?:deadline is|is due|are due)\b", _deadline),
+    rule(rf"[Tt]he deadline (?:for|of) (?:the |our |my )?(?P<v>[\w][\w -]{{1,40}}?) {_NOW_IS}\b", _deadline),
+    rule(rf"[Tt]he (?P<v>[\w][\w -]{{1,40}}?) (?:deadline {_NOW_IS}|is due|are due)\b", _deadline),
 )
 DONE: Sequence[Rule] = (
     rule(

@@ -64,7 +64,8 @@ class Trust(IntEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """Proposed: `[start, end)` is where the message says it. `withdraws` says that the opposite was never so ("I misspoke"),
-    not only that it is no longer. `valid_from` None: nobody knows since when.
+    not only that it is no longer. `valid_from` None: nobody knows since when. "Last month" is a stretch: `begun_by` is its end,
+    where `valid_from` is its beginning.
     """
 
     entity: str
@@ -77,6 +78,7 @@ class Statement:
     polarity: bool = True
     withdraws: bool = False
     valid_from: datetime | None = None
+    begun_by: datetime | None = None
     start: int = 0
     end: int = 0
 

@@ -14,7 +14,7 @@ NAME_CHARACTERS_MAX = 200
 
 # Attributes that have many values at a time, as the rules of extraction use them; others have one unless the writer says.
 _MANY_WORDS = (
-    "note likes dislikes prefers eats drinks allergy pet decision commitment done runs son daughter brother sister cousin "
+    "note likes dislikes prefers eats drinks goal allergy pet decision commitment done runs son daughter brother sister cousin "
     "uncle aunt niece nephew friend colleague coworker dog cat hobby hobbies skill skills language languages interest interests"
 )
 _MANY = frozenset(_MANY_WORDS.split())

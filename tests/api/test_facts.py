@@ -346,3 +346,21 @@ def test_yesterday_is_that_of_the_zone_in_which_it_was_said(operator: httpx.Clie
     (home,) = listed(operator, user, attribute="home")
     assert home["valid_from"] == "2026-05-03T22:00:00Z"  # midnight of 4 May there
     assert values(operator, user, attribute="commitment") == ["send the report (2026-05-06)"]
+
+
+@pytest.mark.usefixtures("session")
+@pytest.mark.parametrize("moved", ["I moved to Rome this month.", "I've lived in Rome since 2019."])
+def test_a_stretch_begins_behind_what_was_last_said_of_it(operator: httpx.Client, user: str, moved: str) -> None:
+    say(operator, user, "I live in Oslo.", DAY_1)
+    say(operator, user, moved, DAY_9)
+    assert held(operator, user) == ["Rome"]
+    (oslo, rome) = listed(operator, user, attribute="home")
+    assert (oslo["status"], oslo["valid_to"]) == ("superseded", DAY_1)
+    assert rome["valid_from"] == DAY_1
+
+
+@pytest.mark.usefixtures("session")
+def test_a_move_of_long_ago_is_history(operator: httpx.Client, user: str) -> None:
+    say(operator, user, "I live in Oslo.", DAY_1)
+    say(operator, user, "I moved to Rome in 2019.", DAY_9)
+    assert held(operator, user) == ["Oslo"]
