@@ -65,7 +65,7 @@ def lookup_expired(hours: int) -> Conflict:
 
 
 def lease_over(reason: str) -> Conflict:
-    how = "its time was over" if reason == "lease_expired" else "another took over"
+    how = "its time was over, or an answer was stored under it" if reason == "lease_expired" else "another took over"
     message = f"this lease no longer holds: {how}. Nothing was stored; look up again."
     return Conflict("cache.lease_expired" if reason == "lease_expired" else "cache.lease_lost", message)
 

@@ -14,7 +14,8 @@ from core.errors import Invalid, TooLarge
 from storage import cache_entries, idempotency
 from storage.cache_records import SourceName
 
-# Items of one transaction: one commit's wait on the disk for all of them, and the only writer held for some 20 ms.
+# Items of one transaction: one commit's wait on the disk for all of them, and the only writer held for 24 ms (median of 24 on a
+# loaded machine, 14 of them CPU of the event loop).
 AT_ONCE = 200
 
 
