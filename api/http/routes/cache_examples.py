@@ -95,7 +95,11 @@ RESPONSE_INVALID = Trouble(
 RESPONSE_LARGE = Trouble(
     kind=TooLarge, code="cache.response_too_large", detail="response is 10485760 bytes as JSON; the limit is 1048576."
 )
-EXPIRED = Trouble(kind=Conflict, code="cache.lease_expired", detail="this lease no longer holds: its time was over.")
+EXPIRED = Trouble(
+    kind=Conflict,
+    code="cache.lease_expired",
+    detail="this lease no longer holds: its time was over, or an answer was stored under it.",
+)
 SOURCE_AHEAD = Trouble(
     kind=Conflict, code="cache.source_ahead", detail="source 'hr/leave.md' is given in version 9, but the newest there is is 3."
 )
