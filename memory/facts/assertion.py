@@ -83,13 +83,28 @@ _IRONIC = re.compile(
 _TAKEN_BACK = re.compile(rf"\W*(?:{_IRONY})\W*", re.IGNORECASE)
 
 
+# "Bob: I live here." is Bob's word. What is no name may stand before a colon.
+_TURN = re.compile(rf"(?:[-*] )?\**(?P<who>{NAME}|[Uu]ser|[Aa]ssistant|[Ss]peaker \d+|[AaQq])\**: ")
+_LABEL_WORDS = (
+    "note notes fact facts update reminder fyi ps btw also correction edit info important bio about job work diet home "
+    "location family hobbies hobby preference preferences profile background summary allergies allergy name age contact "
+    "address email phone goal goals today context answer me myself remember disclaimer warning status news plan health "
+    "food music travel language languages interests skills education heads hey hi ok okay well so one first second third "
+    "finally lastly decision"
+)
+_LABELS = frozenset(_LABEL_WORDS.split())
+
+
 def is_played(text: str) -> bool:
     """Whether the whole text is a task on words or a game, so that none of its sentences is the writer's own."""
     return _PLAYED.match(text) is not None
 
 
-def asserts(sentence: str, after: str = "") -> bool:
+def asserts(sentence: str, after: str = "", *, speaker: str = "") -> bool:
     """Whether the writer stands by what the sentence says. `after` is the sentence behind it, which may take it back."""
+    turn = _TURN.match(sentence)
+    if turn and turn["who"].casefold() not in _LABELS | {speaker.casefold(), *speaker.casefold().split()[:1]}:
+        return False
     return (
         len(sentence) <= SENTENCE_CHARACTERS_MAX
         and "?" not in sentence

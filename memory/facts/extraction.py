@@ -13,6 +13,7 @@ from typing import Literal
 
 from memory.facts import personal_facts, stated_facts
 from memory.facts.assertion import asserts, is_played
+from memory.facts.own_words import own_words
 from memory.facts.rules import ME, Draft, Rule, drafts
 from memory.facts.statements import Kind, Statement, Trust
 from memory.language.dates import DateMention, find_dates
@@ -22,11 +23,6 @@ from memory.language.prose import plain, sentences
 TEXT_CHARACTERS_MAX = 20_000  # what is longer is a document that somebody pasted, which states nothing of its sender
 FACTS_PER_MESSAGE_MAX = 32
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>).*$", re.DOTALL | re.MULTILINE)
-# What the context call served stands in a fence (retrieval/fencing.py): repeated in a message, it is nobody's word.
-_SERVED = re.compile(r"<<<data (?P<fence>\d{15})\n.*?(?:(?P=fence) data>>>|\Z)", re.DOTALL)
-# As people type: "i love sushi". Not "i.e.", nor a counter in a formula.
-_SMALL_I = re.compile(r"(?<![\w.'/=-])i(?=[ '][a-z])")
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|(?<!\w)'[^'\n]{2,400}'(?!\w)")
 _SLIP = re.compile(
     r"\b(?:I misspoke|I mis-?typed|I meant|(?:sorry, )?I got that wrong|that was (?:wrong|a mistake|a typo)|I was wrong"
@@ -56,17 +52,10 @@ def extract(said: Said) -> tuple[Statement, ...]:
     """The facts that the message states, in its order, at most FACTS_PER_MESSAGE_MAX, each with its span."""
     if said.role not in {"user", "assistant"} or said.trust <= 0 or len(said.content) > TEXT_CHARACTERS_MAX:
         return ()
-    text = _readable(plain(said.content))
+    text = own_words(plain(said.content))
     if is_played(text):
         return ()
     return tuple(islice(_unique(_statements(said, text)), FACTS_PER_MESSAGE_MAX))
-
-
-def _readable(text: str) -> str:
-    """The text with code, block quotations and served context blanked out, every character in its place."""
-    for unread in (_SERVED, _CODE):
-        text = unread.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
-    return _SMALL_I.sub("I", text)
 
 
 def _statements(said: Said, text: str) -> Iterator[Statement]:
@@ -75,7 +64,7 @@ def _statements(said: Said, text: str) -> Iterator[Statement]:
     for (start, end), (after, until) in pairwise([*spans, (len(text), len(text))]):
         sentence = text[start:end]
         slip = _SLIP.search(sentence)
-        if asserts(sentence, text[after:until]):
+        if asserts(sentence, text[after:until], speaker=said.speaker):
             for statement in _of_sentence(said, sentence, slipped=slipped or slip is not None):
                 yield replace(statement, start=statement.start + start, end=statement.end + start)
         slipped = slip is not None and not sentence[slip.end() :].strip(" .!,")  # "I misspoke." speaks of what comes next
