@@ -1,6 +1,6 @@
 """Messages of a session, by their number. What they mean, and what of them is searchable, is written by the memory room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,14 +104,17 @@ async def trust(tx: Transaction, message: MessageRecord, *, trust: int, flags: S
 
 async def between(tx: Transaction, session_id: int, first: int, last: int) -> tuple[MessageRecord, ...]:
     """The messages numbered `first` to `last`, both included, in order; numbers of deleted ones are missing."""
-    found: list[MessageRecord] = []
+    return tuple([one async for part in parts(tx, session_id, first, last) for one in part])
+
+
+async def parts(tx: Transaction, session_id: int, first: int, last: int) -> AsyncGenerator[Sequence[MessageRecord]]:
+    """The same, so many at a time that whatever else runs gets its turn."""
     after = first - 1
     while after < last:
         limit = min(MESSAGES_PER_READ, last - after)
         part = await following(tx, session_id, after=after, limit=limit)
-        found += (one for one in part if one.seq <= last)
+        yield [one for one in part if one.seq <= last]
         after = part[-1].seq if len(part) == limit else last
-    return tuple(found)
 
 
 async def latest(tx: Transaction, session_id: int, *, before: int, limit: int) -> tuple[MessageRecord, ...]:

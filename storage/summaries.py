@@ -38,6 +38,13 @@ _NODES = (
     .where(summaries.c.tenant == bindparam("tenant"), summaries.c.session_id == bindparam("session"))
     .order_by(summaries.c.level, summaries.c.seq_from, summaries.c.id)
 )
+_LEVEL = _NODES.where(summaries.c.level == bindparam("level"), summaries.c.state == State.ACTIVE)
+_TOP = (
+    select(summaries.c.level)
+    .where(summaries.c.tenant == bindparam("tenant"), summaries.c.session_id == bindparam("session"))
+    .order_by(summaries.c.level.desc())
+    .limit(1)
+)
 _STALE = case((summaries.c.state == State.STALE, 1), else_=0)
 
 
@@ -88,6 +95,18 @@ async def of_session(tx: Transaction, session_id: int) -> tuple[SummaryRecord, .
     """Every node, leaves first, each level in the order of the conversation. The sentences come as text and are parsed beside
     the event loop: those of a session of 10,000 messages are megabytes of JSON."""
     rows = await tx.rows(_NODES, {"tenant": tx.tenant, "session": session_id})
+    return await asyncio.to_thread(lambda: tuple(map(_record, rows))) if rows else ()
+
+
+async def height(tx: Transaction, session_id: int) -> int:
+    """How many levels its nodes are on."""
+    top = await tx.rows(_TOP, {"tenant": tx.tenant, "session": session_id})
+    return top[0]["level"] + 1 if top else 0
+
+
+async def serving(tx: Transaction, session_id: int, level: int) -> tuple[SummaryRecord, ...]:
+    """The nodes of a level that serve, in the order of the conversation."""
+    rows = await tx.rows(_LEVEL, {"tenant": tx.tenant, "session": session_id, "level": level})
     return await asyncio.to_thread(lambda: tuple(map(_record, rows))) if rows else ()
 
 

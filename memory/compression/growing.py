@@ -83,13 +83,6 @@ def grow(
     return Grown(levels=tuple(levels), gone=tuple(one.row_id for one in stored if one.row_id not in kept))
 
 
-def standing_tree(stored: Sequence[SummaryRecord]) -> Grown:
-    """The tree of these nodes alone, leaves first; nothing is made anew."""
-    levels = range(max((one.level for one in stored), default=-1) + 1)
-    places = (tuple(Place(node=node_of(one), row_id=one.row_id) for one in stored if one.level == level) for level in levels)
-    return Grown(levels=tuple(level for level in places if level), gone=())
-
-
 def _leaf(record: SummaryRecord, said: Mapping[Range, Sequence[Utterance]], usable: frozenset[State], words: Words) -> Place:
     if record.state in usable:
         return Place(node=node_of(record), row_id=record.row_id)

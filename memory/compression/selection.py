@@ -8,6 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memory.compression.citing import Sentence
 from memory.compression.salience import MUST_KEEP, Mark
 
@@ -64,7 +67,7 @@ def select(candidates: Sequence[Sentence], tokens_max: int, weights: Weights = D
     """The chosen, in the order of the conversation; together at most `tokens_max` tokens. Nothing fits: nothing is chosen."""
     bag = _Bag(candidates)
     scores = [_score(one, place, bag, weights) for place, one in enumerate(candidates)]
-    overlap = [0.0] * len(candidates)
+    overlap = np.zeros(len(candidates))
     # What a sentence is worth only falls while others are chosen, so the best by its last known worth, if that still holds,
     # is the best of all.
     heap = [(-score, place) for place, score in enumerate(scores)]
@@ -81,15 +84,14 @@ def select(candidates: Sequence[Sentence], tokens_max: int, weights: Weights = D
             continue
         if candidates[place].tokens > left:
             continue
-        worth = weights.redundancy * overlap[place] - scores[place]
+        worth = weights.redundancy * overlap.item(place) - scores[place]
         if worth > known:
             heapq.heappush(heap, (worth, place))
             continue
         chosen.append(place)
         said.add(its)
         left -= candidates[place].tokens
-        for other, similarity in bag.like(place).items():
-            overlap[other] = max(overlap[other], similarity)
+        np.maximum(overlap, bag.like(place), out=overlap)
     if len(chosen) + len(again) == len(candidates) and sum(candidates[place].tokens for place in again) <= left:
         chosen += again
     return tuple(candidates[place] for place in sorted(chosen))
@@ -116,12 +118,16 @@ class _Bag:
         self._most = math.log1p(len(candidates))
         self._idf = {term: math.log(1 + len(candidates) / n) for term, n in found.items()}
         self._vectors = [self._vector(count) for count in counts]
-        self._places: dict[str, list[int]] = defaultdict(list)
+        holders: dict[str, list[int]] = defaultdict(list)
         total: dict[str, float] = defaultdict(float)
         for place, vector in enumerate(self._vectors):
             for term, weight in vector.items():
-                self._places[term].append(place)
+                holders[term].append(place)
                 total[term] += weight
+        self._holders = {
+            term: (np.array(places), np.array([self._vectors[place][term] for place in places]))
+            for term, places in holders.items()
+        }
         norm = math.sqrt(sum(weight * weight for weight in total.values())) or 1.0
         self._centroid = {term: weight / norm for term, weight in total.items()}
 
@@ -133,13 +139,15 @@ class _Bag:
         """How many terms it has, each by how rare it is: a term of one sentence alone counts 1."""
         return sum(self._idf[term] for term in self._vectors[place]) / self._most if self._most else 0.0
 
-    def like(self, place: int) -> dict[int, float]:
-        """Cosine to every sentence that shares a term."""
-        found: dict[int, float] = defaultdict(float)
-        for term, weight in self._vectors[place].items():
-            for other in self._places[term]:
-                found[other] += weight * self._vectors[other][term]
-        return found
+    def like(self, place: int) -> NDArray[np.float64]:
+        """Cosine to every sentence, 0 to one that shares no term; added up term by term, in the order of its own."""
+        own = self._vectors[place]
+        if not own:
+            return np.zeros(len(self._vectors))
+        shared = [self._holders[term] for term in own]
+        parts = [weight * theirs for weight, (_, theirs) in zip(own.values(), shared, strict=True)]
+        others = np.concatenate([places for places, _ in shared])
+        return np.asarray(np.bincount(others, np.concatenate(parts), len(self._vectors)), dtype=np.float64)
 
     def _vector(self, count: Counter[str]) -> dict[str, float]:
         weighed = {term: (1 + math.log(n)) * self._idf[term] for term, n in sorted(count.items())}

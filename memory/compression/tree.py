@@ -115,7 +115,7 @@ def answer(tree: Sequence[Sequence[Node]], tokens_max: int, source: Callable[[],
     """The best sentences within the budget: of the highest level that holds enough to choose from, or of the `source`, which is
     read only when not even the leaves do. Invalid when not one sentence is short enough."""
     for level in reversed(tree):
-        if sum(node.tokens for node in level) >= tokens_max * ROOM:
+        if enough(sum(node.tokens for node in level), tokens_max):
             candidates: Sequence[Sentence] = [one for node in level for one in node.sentences]
             chosen = select(candidates, tokens_max)
             if chosen:
@@ -127,12 +127,9 @@ def answer(tree: Sequence[Sequence[Node]], tokens_max: int, source: Callable[[],
     return chosen
 
 
-def standing(tree: Sequence[Sequence[Node]], tokens_max: int) -> tuple[Sentence, ...]:
-    """The best sentences that the tree itself holds: of the highest level that holds enough to choose from, else of the leaves.
-    Empty where none has room."""
-    enough = (level for level in reversed(tree) if sum(node.tokens for node in level) >= tokens_max * ROOM)
-    level = next(enough, tree[0] if tree else ())
-    return select([one for node in level for one in node.sentences], tokens_max)
+def enough(held: int, tokens_max: int) -> bool:
+    """Whether a level that holds so many tokens has enough to choose from."""
+    return held >= tokens_max * ROOM
 
 
 def too_small(tokens_max: int, least: int) -> Invalid:
