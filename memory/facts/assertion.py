@@ -22,7 +22,8 @@ _PLEASE = (
 )
 _PLAYED = re.compile(
     rf"^\s*(?:\*|{_PLEASE}(?:"
-    r"(?:act|pretend|imagine|role-?play|play|translate|rewrite|rephrase|paraphrase|summari[sz]e|proofread)\b"
+    r"(?:act|assume (?:the|an?|that|you)|pretend|imagine|role-?play|play|translate"
+    r"|rewrite|rephrase|paraphrase|summari[sz]e|proofread)\b"
     r"|you are (?:now )?an? |(?:write|draft|compose|generate) (?:me |us |him |her )?(?:an?|the|my|this|some)\b"
     r"|(?:fix|correct|check|improve|polish|edit) (?:the |my |this |its )*(?:grammar|spelling|wording|sentence|text"
     r"|typos?|e-?mail|essay|paragraph|bio|letter|draft)"
@@ -34,17 +35,20 @@ _SUPPOSED = re.compile(
     r"\b(?:if|unless|whether|suppos(?:e|ed|ing)|assum(?:e|ing)|imagin(?:e|ing)|pretend(?:s|ed|ing)?|hypothetically|what if"
     r"|let's say|as though|in case|provided that|wish|wonder(?:ing)?|(?:would|could|should|might)(?:n't)?|maybe|perhaps"
     r"|probably|possibly|presumably|supposedly|allegedly|apparently|reportedly|seemingly|neither|not sure|i think|i guess"
-    r"|i believe|hope|hopefully|i doubt|thinking (?:about|of)|considering|planning|kidding|joking|joked|lied|lying"
-    r"|in the (?:book|movie|story|game|film|novel)|character|according to|rumou?r(?:s|ed)?|(?:has|had) it that"
+    r"|i believe|i'd say|hope|hopefully|i doubt|thinking (?:about|of)|considering|planning|kidding|joking|joked|lied|lying"
+    r"|in (?:the|my|our|his|her|this|that|an?) (?:book|movie|story|game|film|novel|comics?|show|series|play|song)"
+    r"|character|according to|rumou?r(?:s|ed)?|(?:has|had) it that"
     r"|word (?:is|has it)"
     r"|(?:am|'m|is|are|was|were|been) told|dream(?:s|ed|t|ing)?|for example|e\.g\.|example:|for the sake of argument"
+    r"|for (?:this|the|an?) (?:exercise|scenario|example|test)|consider me"
     r"|in (?:an?|some|another) (?:\w+ )?(?:world|universe|life|lifetime|timeline|reality))\b",
     re.IGNORECASE,
 )
 _POSED = re.compile(
     r"^(?:so,? |well,? |ok(?:ay)?,? )?say,? (?=(?:I|we|my)\b)"
     r"|^(?:once|when|whenever|as soon as|until|by the time) (?:I|we) (?:live|work|move|speak|am|are|have)\b"
-    r"|\b(?:prompt|sentence|phrase|text|example|following|input|quote|lyrics?|headline|caption|title)\b[^:.]{0,30}: ",
+    r"|\b(?:prompt|sentence|phrase|text|example|following|input|quote|lyrics?|headline|caption|title"
+    r"|message|post|tweet|e-?mail)\b[^:.]{0,30}: ",
     re.IGNORECASE,
 )
 _REPORTED = re.compile(

@@ -53,11 +53,15 @@ _DONE = (
 )
 
 
+_NO_NOUN_WORDS = "the a an say says said which is are was were think thinks claim claims state states mean means"
+_NO_NOUNS = frozenset(_NO_NOUN_WORDS.split())
+
+
 def _numeric(match: re.Match[str]) -> Draft | None:
     """A named thing has a number: "the API response time is 250 ms", "my budget is $500"."""
     named, owner, of = trimmed(match["what"]), match["owner"].casefold(), match["of"]
     words = named.split()
-    if len(words) > 5 or any(word.casefold() in NO_NAMES or word.endswith("ly") for word in words):
+    if len(words) > 5 or any(word.casefold() in NO_NAMES | _NO_NOUNS or word.endswith("ly") for word in words):
         return None
     value = re.sub(r"\s+", " ", match["v"])
     if owner in {"my", "our"}:
