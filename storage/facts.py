@@ -49,14 +49,14 @@ class NewFact:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactQuery:
     """Which of an owner's facts a list shows; None is any. `entity` and `attribute` are folded, as in `facts.triple`;
-    `live_at`: without those whose time was over then."""
+    `status` is that of the moment `at`."""
 
     status: str | None = None
     entity: str | None = None
     attribute: str | None = None
     agent: str | None = None
     kind: str | None = None
-    live_at: datetime | None = None
+    at: datetime | None = None
 
 
 async def lock_owner(tx: Transaction, owner: Principal) -> None:
@@ -128,15 +128,26 @@ async def page(tx: Transaction, owner: Principal, request: PageRequest, query: F
         wanted.append(starts_with(facts.c.triple, f"{query.entity}\x1f"))
     if query.attribute is not None:
         wanted.append(facts.c.triple.contains(f"\x1f{query.attribute}\x1f", autoescape=True))
-    for name in ("status", "agent", "kind"):
+    wanted += _standing(query)
+    for name in ("agent", "kind"):
         value = getattr(query, name)
         if value is not None:
             wanted.append(facts.c[name] == value)
-    if query.live_at is not None:
-        wanted.append(or_(facts.c.expires_at.is_(None), facts.c.expires_at > query.live_at))
     found = await _all(tx, select(facts).where(*wanted).order_by(facts.c.id).limit(request.limit + 1))
     shown = found[: request.limit]
     return Page(items=shown, after=str(shown[-1].row_id) if len(found) > request.limit else None)
+
+
+def _standing(query: FactQuery) -> list[ColumnElement[bool]]:
+    """Of one status at `at`: what has run out by then is expired, whoever has still to write that down."""
+    if query.status is None:
+        return []
+    mine = facts.c.status == query.status
+    if query.at is None or query.status == "rejected":
+        return [mine]
+    if query.status == "expired":
+        return [or_(mine, and_(facts.c.expires_at <= query.at, facts.c.status != "rejected"))]
+    return [mine, or_(facts.c.expires_at.is_(None), facts.c.expires_at > query.at)]
 
 
 async def pinned(tx: Transaction, owner: Principal, *, limit: int) -> tuple[FactRecord, ...]:

@@ -93,9 +93,10 @@ class Facts:
 
     async def page(self, caller: Caller, request: PageRequest, query: FactQuery) -> Page[Fact]:
         caller.require(Grant.READ)
-        live = replace(query, live_at=self._clock.now()) if query.status == Status.ACTIVE else query
         async with self._db.read(caller.tenant) as tx:
-            found = await facts.page(tx, caller.subject, request, await _folded(tx, caller, live))
+            found = await facts.page(
+                tx, caller.subject, request, await _folded(tx, caller, replace(query, at=self._clock.now()))
+            )
             return Page(items=await self._named(tx, found.items), after=found.after)
 
     async def history(self, caller: Caller, fact: FactId) -> FactHistory:
