@@ -11,7 +11,7 @@ JOBS ?= auto
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-postgres evals bench lint format clean
+.PHONY: help setup run test test-slow test-postgres test-postgres-whole evals bench lint format clean
 
 help:
 	@echo 'make run            serve on 127.0.0.1:8321 with sample documents to search'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test           every test that needs no server'
 	@echo 'make test-slow      the tests that take minutes'
 	@echo 'make test-postgres  the storage tests on MNEMIC_TEST_POSTGRES_URL'
+	@echo 'make test-postgres-whole  the API, memory and cache tests there as well, in minutes'
 	@echo 'make evals          search quality on the development sets'
 	@echo 'make bench          speed and memory'
 	@echo 'make lint           ruff, pyright and the import directions'
@@ -49,6 +50,14 @@ test-slow: setup
 
 test-postgres: setup
 	MNEMIC_TEST_REQUIRE_POSTGRES=1 $(BIN)/pytest -m 'postgres and not slow' $(PYTEST_ARGS)
+
+# Each of these tests takes whatever store it is given; by itself that is SQLite.
+WHOLE := tests/api tests/property tests/unit/cache tests/integration/test_abstractive.py tests/integration/test_compression.py \
+	tests/integration/test_consolidation.py tests/integration/test_context_sources.py tests/integration/test_erasure.py \
+	tests/integration/test_retention.py tests/integration/test_search.py
+test-postgres-whole: setup
+	MNEMIC_TEST_REQUIRE_POSTGRES=1 MNEMIC_TEST_STORE=postgres \
+		$(BIN)/pytest -n $(JOBS) --dist loadfile -m 'not slow' --timeout 60 $(WHOLE) $(PYTEST_ARGS)
 
 evals: setup
 	$(BIN)/python evals/run.py

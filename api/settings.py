@@ -111,8 +111,9 @@ class OpenAITextModel(_Group):
     url: str = Field(min_length=1, description="base address, such as http://localhost:8080/v1; nothing goes anywhere else")
     model: str = Field(min_length=1, description="the model's name at that endpoint")
     api_key: SecretStr | None = Field(default=None, description="credential of the endpoint")
-    response_format: Literal["json_schema", "json_object", "none"] = Field(
-        default="json_schema", description="how JSON is asked for: OpenAI's way, llama.cpp's, or in words alone"
+    response_format: Literal["auto", "json_schema", "json_object", "none"] = Field(
+        default="auto",
+        description="how JSON is asked for: OpenAI's way, llama.cpp's, or in words; auto: the first not refused",
     )
     timeout_s: float = Field(default=30.0, gt=0, le=600, description="seconds for one attempt")
     total_s: float = Field(

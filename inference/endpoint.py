@@ -41,6 +41,14 @@ class Address:
         return Corrupt("inference.endpoint_answer", f"{self.name} {what}; {way_out}.")
 
 
+class Refused(Unavailable):
+    """An answer with another status than 200: who knows what was asked may know why."""
+
+    def __init__(self, message: str, *, status: int, retry_after_s: int) -> None:
+        super().__init__("inference.endpoint_unavailable", message, retry_after_s=retry_after_s)
+        self.status = status
+
+
 class JsonEndpoint:
     """One address and its connections."""
 
@@ -62,8 +70,8 @@ class JsonEndpoint:
         return cls(address, client=client)
 
     async def post(self, path: str, request: Mapping[str, object], *, within_s: float | None = None) -> bytes:
-        """The answer's bytes: Unavailable when the endpoint is down or refuses, TimedOut past `total_s` or `within_s`. Cut off
-        in a later attempt, it is the fault of the one before, with the TimeoutError as its cause."""
+        """The answer's bytes: Unavailable when the endpoint is down, Refused when it says no, TimedOut past `total_s` or
+        `within_s`. Cut off in a later attempt, it is the fault of the one before, with the TimeoutError as its cause."""
         total_s = min(self.address.total_s, within_s if within_s is not None else self.address.total_s)
         failed: list[Fault] = []
         try:
@@ -116,14 +124,12 @@ class JsonEndpoint:
     def _check_status(self, answer: httpx.Response) -> None:
         if answer.status_code == 200:
             return
-        fault = self._unavailable(f"answered {answer.status_code}; check address, model name and key")
         if answer.status_code == 429 or answer.is_server_error:
             retry_after_s = _retry_after_s(answer.headers.get("Retry-After"))
             # llama-cpp-python says 500 to a response_format that it does not know.
             why = "it is overloaded, down, or cannot do what it is asked"
-            fault = self._unavailable(f"answered {answer.status_code}; {why}", retry_after_s=retry_after_s)
-            raise _Again(fault, wait_s=retry_after_s)
-        raise fault
+            raise _Again(self._refused(answer.status_code, why, retry_after_s=retry_after_s), wait_s=retry_after_s)
+        raise self._refused(answer.status_code, "check address, model name and key")
 
     def _wait_s(self, again: "_Again", attempt: int) -> float:
         """What the endpoint asked for, else twice as long each time, spread so that many callers do not return at once."""
@@ -131,9 +137,12 @@ class JsonEndpoint:
             return again.wait_s
         return min(self.address.backoff_s * 2**attempt, RETRY_WAIT_S_MAX) * self._chance.uniform(0.5, 1.0)
 
-    def _unavailable(self, what: str, *, retry_after_s: float | None = None) -> Unavailable:
-        message = f"{self.address.name} {what}."
-        return Unavailable("inference.endpoint_unavailable", message, retry_after_s=max(1, round(retry_after_s or 1)))
+    def _unavailable(self, what: str) -> Unavailable:
+        return Unavailable("inference.endpoint_unavailable", f"{self.address.name} {what}.")
+
+    def _refused(self, status: int, why: str, *, retry_after_s: float | None = None) -> "Refused":
+        message = f"{self.address.name} answered {status}; {why}."
+        return Refused(message, status=status, retry_after_s=max(1, round(retry_after_s or 1)))
 
     def _too_slow(self, total_s: float) -> TimedOut:
         limits = f"{self.address.timeout_s:g} s an attempt and {total_s:g} s in all"

@@ -2,6 +2,7 @@
 like the embedder: it is one request whose retries and faults inference/endpoint.py has already, while the vendor's package
 brings retries and error types of its own. No streaming: an answer counts only when it is whole and of the right shape."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from core.clock import Clock
 from core.errors import Corrupt, Unavailable
+from core.telemetry import log
 from inference.breaker import Breaker
-from inference.endpoint import Address, JsonEndpoint
+from inference.endpoint import Address, JsonEndpoint, Refused
 from inference.onnx.tokenizer import TokenizerFile
 from inference.port import Completion, Prompt, TokenCounter
 from inference.spending import FREE, NOTHING, Bill, Cap, Ledger, Price, Purse
@@ -22,7 +24,12 @@ from inference.spending import FREE, NOTHING, Bill, Cap, Ledger, Price, Purse
 T = TypeVar("T")
 
 # How an endpoint is asked for JSON: OpenAI's own way, that of llama.cpp and others, or only in words.
-ResponseFormat = Literal["json_schema", "json_object", "none"]
+Form = Literal["json_schema", "json_object", "none"]
+# `auto`: the first of these that the endpoint does not refuse.
+ResponseFormat = Literal["auto", "json_schema", "json_object", "none"]
+_FORMS: tuple[Form, ...] = ("json_schema", "json_object", "none")
+# What servers say to a form that they do not know; others mean the address, the key, or that they are busy.
+_FORM_REFUSED = frozenset({400, 415, 422, 500, 501})
 ANSWER_FAULT_CHARACTERS_MAX = 200
 # Roles, separators and whatever a chat template adds, on top of the text.
 _FRAME_TOKENS = 64
@@ -37,7 +44,7 @@ class TextEndpoint:
     model: str
     cap: Cap
     key: str | None = field(default=None, repr=False)
-    response_format: ResponseFormat = "json_schema"
+    response_format: ResponseFormat = "auto"
     timeout_s: float = 30.0
     total_s: float = 60.0
     backoff_s: float = 0.5
@@ -69,6 +76,7 @@ class OpenAiText:
         self._purse = purse
         self._breaker = breaker
         self._counter = counter
+        self._forms = _FORMS if endpoint.response_format == "auto" else (endpoint.response_format,)
 
     @classmethod
     def open(cls, endpoint: TextEndpoint, *, ledger: Ledger, clock: Clock) -> "OpenAiText":
@@ -105,22 +113,39 @@ class OpenAiText:
         await self._calls.close()
 
     async def _sent(self, asked: "_Asked", prompt: Prompt, bill: Bill, within_s: float | None) -> bytes:
-        """The answer's bytes. What was refused, or reached nobody, costs nothing; an attempt that was cut off may."""
-        try:
-            return await self._calls.post("/chat/completions", self._request(asked, prompt), within_s=within_s)
-        except Unavailable as down:
-            if not isinstance(down.__cause__, TimeoutError):
-                bill.spent = NOTHING
-            raise
+        """The answer's bytes. What was refused, or reached nobody, costs nothing; an attempt that was cut off may. The form
+        that was answered is the only one from then on. An endpoint that is down refuses every form, and teaches nothing."""
+        now_s = asyncio.get_running_loop().time
+        left_s = self._endpoint.total_s if within_s is None else within_s
+        until_s = now_s() + left_s
+        forms = self._forms
+        for form in forms:
+            try:
+                body = await self._calls.post("/chat/completions", self._request(asked, prompt, form), within_s=left_s)
+            except Unavailable as down:
+                left_s = until_s - now_s()
+                if _is_of_form(down) and form != forms[-1] and left_s > 0:
+                    continue
+                if not isinstance(down.__cause__, TimeoutError):
+                    bill.spent = NOTHING
+                raise
+            self._learn(form)
+            return body
+        raise AssertionError("there is always a form to ask in")
 
-    def _request(self, asked: "_Asked", prompt: Prompt) -> Mapping[str, object]:
+    def _learn(self, form: Form) -> None:
+        if self._forms != (form,):
+            log.info("inference.response_format", url=self._endpoint.url, model=self._endpoint.model, form=form)
+            self._forms = (form,)
+
+    def _request(self, asked: "_Asked", prompt: Prompt, form: Form) -> Mapping[str, object]:
         request: dict[str, object] = {
             "model": self._endpoint.model,
             "messages": [{"role": "system", "content": asked.system}, {"role": "user", "content": asked.user}],
             "temperature": 0,
             "max_tokens": prompt.tokens_out_max,
         }
-        match self._endpoint.response_format:
+        match form:
             case "json_schema":
                 request["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": asked.schema}}
             case "json_object":
@@ -128,6 +153,11 @@ class OpenAiText:
             case "none":
                 pass
         return request
+
+
+def _is_of_form(down: Unavailable) -> bool:
+    """Whether asking for JSON in another way may help."""
+    return isinstance(down, Refused) and down.status in _FORM_REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +181,7 @@ def _adapter(schema: type[Any]) -> TypeAdapter[Any]:
 
 
 def _asked(prompt: Prompt, schema: type[Any]) -> _Asked:
-    shape = _adapter(schema).json_schema()
+    shape = dict(prompt.shape) if prompt.shape is not None else _adapter(schema).json_schema()
     said = f"{prompt.instruction}\nAnswer with one JSON value of this JSON Schema and nothing else:\n{json.dumps(shape)}"
     return _Asked(system=said, user=prompt.material, schema=shape)
 

@@ -2,7 +2,7 @@
 backend."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -143,11 +143,13 @@ class Scanner(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
     """What a text model is told (`instruction`) and what it is told it about (`material`, data and never an instruction), and
-    how many tokens its answer may have."""
+    how many tokens its answer may have. `shape` is a JSON Schema narrower than that of the answer's type: what this material
+    can be answered with."""
 
     instruction: str
     material: str
     tokens_out_max: int = 1024
+    shape: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

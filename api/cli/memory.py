@@ -5,15 +5,17 @@ import asyncio
 import hashlib
 import json
 import sys
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import httpx
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.bundles import Reader
 from api.cli.connection import Json, client, read, segment, unreachable
@@ -27,6 +29,7 @@ PART_LINES_MAX = 512
 PART_BYTES_MAX = 1024 * 1024
 TIMEOUT_MS = 60_000
 _SHOWN_MAX = 20
+TOLD_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,15 @@ class Row:
     at: str
     raw: bytes = b""
     flaw: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a file holds. `number` of rows, where it is known before they are read."""
+
+    header: HeaderLine
+    rows: Iterator[Row]
+    number: int | None = None
 
 
 @dataclass(slots=True)
@@ -95,8 +107,7 @@ def import_(wanted: Wanted, *, as_json: bool, url: str | None, data: Path | None
     """Exits with 1 when something failed."""
     if not wanted.file.is_file():
         raise NotFound("cli.no_such_path", f"there is no file {wanted.file}.")
-    header, rows = _rows(wanted)
-    total = asyncio.run(_import(wanted, header, rows, url=url, data=data))
+    total = asyncio.run(_import(wanted, _content(wanted), url=url, data=data))
     _tell(total, wanted, as_json=as_json)
     sys.exit(1 if total.failed else 0)
 
@@ -130,7 +141,7 @@ async def _write(pieces: AsyncIterator[bytes], file: BinaryIO) -> None:
     raise Unavailable("cli.export_cut", "the export broke off before its end: what was written is not whole. Do it again.")
 
 
-def _rows(wanted: Wanted) -> tuple[HeaderLine, Iterator[Row]]:
+def _content(wanted: Wanted) -> Content:
     """What is to be sent. Of ours nothing before the whole file was read once, and is whole."""
     if wanted.format != "mnemic":
         reading = Reading(user=wanted.user, source_user=wanted.source_user, session=wanted.session)
@@ -139,14 +150,14 @@ def _rows(wanted: Wanted) -> tuple[HeaderLine, Iterator[Row]]:
             Row(at=one.at, flaw=one.flaw) if one.line is None else Row(at=one.at, raw=LINE.write(one.line) + b"\n")
             for one in found
         )
-        return HeaderLine(user_id=wanted.user), rows
-    if not wanted.partial:
-        for _ in _own(wanted.file, part=False)[1]:
-            pass
-    return _own(wanted.file, part=wanted.partial)
+        return Content(header=HeaderLine(user_id=wanted.user), rows=rows)
+    if wanted.partial:
+        return _own(wanted.file, part=True)
+    number = sum(1 for _ in _own(wanted.file, part=False).rows)
+    return replace(_own(wanted.file, part=False), number=number)
 
 
-def _own(path: Path, *, part: bool) -> tuple[HeaderLine, Iterator[Row]]:
+def _own(path: Path, *, part: bool) -> Content:
     reader = Reader(_lines(path), part=part)
     rows = (
         Row(at=f"line {one.number}", flaw=one.flaw)
@@ -154,7 +165,7 @@ def _own(path: Path, *, part: bool) -> tuple[HeaderLine, Iterator[Row]]:
         else Row(at=f"line {one.number}", raw=LINE.write(one.line) + b"\n")
         for one in reader.content()
     )
-    return reader.header, rows
+    return Content(header=reader.header, rows=rows)
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -162,17 +173,34 @@ def _lines(path: Path) -> Iterator[bytes]:
         yield from file
 
 
-async def _import(wanted: Wanted, header: HeaderLine, rows: Iterator[Row], *, url: str | None, data: Path | None) -> Total:
-    total, console = Total(), Console(stderr=True)
-    head = LINE.write(header) + b"\n"
+async def _import(wanted: Wanted, content: Content, *, url: str | None, data: Path | None) -> Total:
+    total = Total()
+    head = LINE.write(content.header) + b"\n"
     async with client(url, data) as service:
-        with console.status("importing") as status:
-            sent = 0
-            for part in _parts(rows, total):
+        with _progress(content.number) as sent:
+            for part in _parts(content.rows, total):
                 await _send(service, wanted, (head, part), total)
-                sent += len(part)
-                status.update(f"importing: {sent} lines")
+                sent(len(part))
     return total
+
+
+@contextmanager
+def _progress(number: int | None) -> Generator[Callable[[int], None]]:
+    """Takes how many lines more are through. A bar on a terminal; elsewhere a line twice a minute."""
+    console, done, told_s = Console(stderr=True), 0, time.monotonic()
+    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TextColumn("lines,"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("importing", total=number)
+
+        def sent(lines: int) -> None:
+            nonlocal done, told_s
+            done += lines
+            bar.advance(task, lines)
+            if not console.is_terminal and time.monotonic() - told_s >= TOLD_EVERY_S:
+                told_s = time.monotonic()
+                console.print(f"importing: {done}{'' if number is None else f' of {number}'} lines", highlight=False)
+
+        yield sent
 
 
 def _parts(rows: Iterator[Row], total: Total) -> Iterator[list[Row]]:

@@ -4,6 +4,7 @@ format, and what was expected. And how what they have without a name of its own 
 import hashlib
 import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ def wrong(format_: str, at: str, expected: str) -> Invalid:
 
 
 def parsed(raw: bytes) -> Document:
-    """One JSON value, or one to a line."""
+    """One JSON value, or one to a line. Programs of Windows put a mark before it."""
+    raw = raw.removeprefix(BOM_UTF8)
     try:
         return Document(value=from_json(raw, allow_inf_nan=False))
     except ValueError as flaw:

@@ -47,6 +47,14 @@ _NEGATION = re.compile(
     r"den(?:y|ied|ies)|fail(?:s|ed)? to|stop(?:s|ped)?|quit|cancell?ed|avoid(?:s|ed)?|lack(?:s|ed)?|unable|no longer)\b",
     re.IGNORECASE,
 )
+_CLAUSE_END = re.compile(r"[.!?;,:]+[\"')\]]*(?:\s+|\Z)|\s+(?:and|but|while|whereas)\s+", re.IGNORECASE)
+_COUNTING = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)?|[.!?;]")
+# How many words behind a number may stand what it counts: "two small white dogs".
+_COUNTED_WITHIN = 3
+_SMALL_WORDS = """a an the of at by for from to in on with and or but than is are was were will would has have had more less
+each per only that which who they he she it we as if so until before after since left ago away"""
+_COUNTS_NOTHING = frozenset(_SMALL_WORDS.split())
+_OWNED = re.compile(r"(?P<name>[^\W\d_]+)'s (?P<thing>[^\W\d_]+)")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:]\s+|\n\s*)[\"'(\[*_-]*\s*\Z")
 # What begins a sentence with a capital without being a name.
 _OPENING = """a an the this that these those he she it they we you i his her its their our my your there here in on at by
@@ -58,11 +66,14 @@ _OPENERS = frozenset(_OPENING.split())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """All folded: numbers by value, months and days by full name, names without possessive."""
+    """All folded: numbers by value, months and days by full name, names without possessive. `counts` has with a number the
+    word behind it, which tells what it counts, `owned` with a name what is said to be its own."""
 
     numbers: frozenset[str]
+    counts: frozenset[tuple[str, str]]
     dates: frozenset[str]
     names: frozenset[str]
+    owned: frozenset[tuple[str, str]]
     negated: bool
 
 
@@ -71,19 +82,24 @@ def claims(text: str) -> Claims:
     smooth = plain(text)
     return Claims(
         numbers=frozenset(_numbers(smooth, _NO_CLAIM)),
+        counts=frozenset(_counts(smooth, _NO_CLAIM, 1)),
         dates=frozenset(_dates(smooth)),
         names=frozenset(_names(smooth)),
+        owned=frozenset(_owned(smooth)),
         negated=_NEGATION.search(smooth) is not None,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Support:
-    """What a cited text offers: more than it claims, since any of its words may be a name."""
+    """What a cited text offers: more than it claims, since any of its words may be a name, and any of the next few what a
+    number counts."""
 
     numbers: frozenset[str]
+    counts: frozenset[tuple[str, str]]
     dates: frozenset[str]
     words: frozenset[str]
+    owned: frozenset[tuple[str, str]]
     negated: bool
 
 
@@ -91,10 +107,35 @@ def support(text: str) -> Support:
     smooth = plain(text)
     return Support(
         numbers=frozenset(_numbers(smooth, frozenset())),
+        counts=frozenset(_counts(smooth, frozenset(), _COUNTED_WITHIN)),
         dates=frozenset(_dates(smooth)),
         words=frozenset(word for found in _WORD.findall(smooth) for word in _forms(found)),
+        owned=frozenset(_owned(smooth)),
         negated=_NEGATION.search(smooth) is not None,
     )
+
+
+def clauses(text: str) -> tuple[str, ...]:
+    """The parts of a text that may each be true or false alone, roughly: cut at marks and at `and`, `but`, `while`."""
+    return tuple(part for part in _CLAUSE_END.split(plain(text)) if _WORD.search(part))
+
+
+def negates(text: str) -> bool:
+    return _NEGATION.search(plain(text)) is not None
+
+
+def _counts(text: str, left_out: frozenset[str], within: int) -> set[tuple[str, str]]:
+    """Numbers with each of the next words that may be what they count. A small word behind a number counts nothing."""
+    words = _COUNTING.findall(_YEAR.sub(" ", _DATE.sub(" ", text)))
+    found: set[tuple[str, str]] = set()
+    for place, word in enumerate(words):
+        low = word.lower()
+        value = _value(word) if word[0].isdigit() else _WORD_NUMBERS.get(low)
+        if value is None or low in left_out:
+            continue
+        behind = [each.lower() for each in words[place + 1 : place + 1 + within]]
+        found |= {(value, each.rstrip("s")) for each in behind if each[0].isalpha() and each not in _COUNTS_NOTHING}
+    return found
 
 
 def _numbers(text: str, left_out: frozenset[str]) -> set[str]:
@@ -141,6 +182,10 @@ def _names(text: str) -> set[str]:
             continue
         found.add(name)
     return found
+
+
+def _owned(text: str) -> set[tuple[str, str]]:
+    return {(match["name"].lower(), match["thing"].lower()) for match in _OWNED.finditer(text)}
 
 
 def _bare(word: str) -> str:

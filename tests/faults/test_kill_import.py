@@ -14,7 +14,7 @@ from tests.support.service import made
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900)]
 
-ROUNDS = 12
+ROUNDS = 20
 SEED = 20261128
 MESSAGES = 256
 NDJSON = {"Content-Type": "application/x-ndjson"}

@@ -50,9 +50,10 @@ def echo(request: Request) -> Response:
 class Desk:
     """A session, and the model that is asked about it."""
 
-    def __init__(self, library: Library, server: HTTPServer) -> None:
+    def __init__(self, library: Library, server: HTTPServer, memory: Memory) -> None:
         self.library = library
         self.server = server
+        self.memory = memory
         self._models: list[OpenAiText] = []
 
     @property
@@ -92,7 +93,6 @@ class Desk:
 
 @pytest.fixture
 async def desk(library: Library, embedder: OnnxEmbedder, httpserver: HTTPServer) -> AsyncGenerator[Desk]:
-    opened = Desk(library, httpserver)
     memory = Memory(
         db=library.db,
         embedder=embedder,
@@ -101,6 +101,7 @@ async def desk(library: Library, embedder: OnnxEmbedder, httpserver: HTTPServer)
         limits=Limits(),
         clock=library.clock,
     )
+    opened = Desk(library, httpserver, memory)
     await memory.create(opened.caller, SessionRequest(id=CHAT))
     said = [Said(role=Role.USER, id=f"m{place}", speaker=who, content=text) for place, (who, text) in enumerate(SAID)]
     await memory.append(opened.caller, CHAT, said, wait=Wait.STORED)
@@ -156,6 +157,36 @@ async def test_a_model_that_fails_leaves_the_messages_own_sentences(
     assert (summary.mode, summary.fallback) == (Mode.EXTRACTIVE, fallback)
     assert summary.sentences == (await desk.compression(echo).summary(desk.caller, CHAT, 100)).sentences
     assert len(summary.sentences) == len(SAID)
+
+
+def material_of(request: Request) -> list[tuple[str, str]]:
+    """What a request gives to be said: by number."""
+    content = json.loads(request.get_data())["messages"][1]["content"]
+    return [(found[1], found[3]) for found in _NUMBERED.finditer(content)]
+
+
+async def test_a_model_is_given_a_few_sentences_at_a_time_and_room_for_their_numbers_only(desk: Desk) -> None:
+    summary = await desk.asked(answer([{"text": "Bo has a boat.", "cites": [2]}]), response_format="json_schema")
+    assert summary.fallback == "unfaithful"
+    ((request, _),) = desk.server.log
+    asked = json.loads(request.get_data())["response_format"]["json_schema"]["schema"]
+    cites = asked["properties"]["sentences"]["items"]["properties"]["cites"]
+    assert (cites["minItems"], cites["items"]["enum"]) == (1, [1, 2, 3])
+
+
+async def test_nonsense_about_some_sentences_leaves_the_others_to_the_model(desk: Desk) -> None:
+    said = [Said(role=Role.USER, id="m3", speaker="Ida", content="I bought a red lamp for the porch in Aalborg.")]
+    await desk.memory.append(desk.caller, CHAT, said, wait=Wait.STORED)
+
+    def reply(request: Request) -> Response:
+        given = material_of(request)
+        return (
+            answer("no") if len(given) > 1 else answer([{"text": "Ida bought a lamp for the porch in Aalborg.", "cites": [1]}])
+        )
+
+    summary = await desk.asked(reply)
+    assert (summary.mode, summary.fallback) == (Mode.ABSTRACTIVE, "inference.endpoint_answer")
+    assert [one.rewritten for one in summary.sentences] == [False, False, False, True]
 
 
 async def test_a_model_that_is_too_slow_is_not_waited_for(desk: Desk) -> None:

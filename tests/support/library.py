@@ -1,4 +1,4 @@
-"""A small service without a protocol: real SQLite, real engine, real projector, real embedder, and documents put straight into
+"""A small service without a protocol: real store, real engine, real projector, real embedder, and documents put straight into
 the records. Projection happens only when `project` is called, so a test can look at the time between."""
 
 import hashlib
@@ -27,6 +27,7 @@ from storage.database import Database, Transaction
 from storage.documents import Content
 from storage.passages import NewChunk
 from storage.records import DocumentRecord, Envelope, IndexRecord
+from tests.support.postgres import some_store
 
 TENANT = TenantId("acme")
 ANN, BOB = Principal("user:ann"), Principal("user:bob")
@@ -36,7 +37,6 @@ class Library:
     """Opened with `async with`. Documents are of the index `handbook` unless another is named."""
 
     def __init__(self, folder: Path, embedder: Embedder) -> None:
-        self._url = f"sqlite:///{folder / 'store.db'}"
         self._folder = folder
         self._stack = AsyncExitStack()
         self.embedder = embedder
@@ -46,8 +46,9 @@ class Library:
         self.projector: Projector
 
     async def __aenter__(self) -> Self:
-        await migrate.upgrade(self._url)
-        self.db = Database.open(self._url)
+        url = self._stack.enter_context(some_store(self._folder / "store.db"))
+        await migrate.upgrade(url)
+        self.db = Database.open(url)
         self._stack.push_async_callback(self.db.close)
         self.engine = EmbeddedEngine(self._folder / "engine", memory_bytes_max=1 << 28, threads=2)
         self._stack.push_async_callback(self.engine.close)

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, over a real socket: SQLite, the embedded engine, the ONNX model. One a run."""
+"""The real service in a process of its own, over a real socket: a real store, the embedded engine, the ONNX model."""
 
 import os
 import subprocess
@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from inference.onnx.embedder import OnnxEmbedder
+from tests.support.postgres import some_store
 from tests.support.tree import ROOT
 
 START_S = 50.0
@@ -133,6 +134,13 @@ def converted(model_cache: Path) -> Path:
 def service(tmp_path_factory: pytest.TempPathFactory, converted: Path) -> Generator[Service]:
     """Shared by all tests of a process: each uses indexes of its own (`index`), and their number must not matter to a search
     that names none."""
-    settings = {"MNEMIC_LIMITS__INDEXES_PER_SEARCH_MAX": "10000"}
-    with started(tmp_path_factory.mktemp("service"), converted, **settings) as running:
-        yield running
+    folder = tmp_path_factory.mktemp("service")
+    with some_store(folder / "data" / "mnemic.db") as url:
+        settings = {"MNEMIC_LIMITS__INDEXES_PER_SEARCH_MAX": "10000", **_database(url)}
+        with started(folder, converted, **settings) as running:
+            yield running
+
+
+def _database(url: str) -> dict[str, str]:
+    """Nothing for what a service takes by itself."""
+    return {"MNEMIC_DATABASE__KIND": "postgres", "MNEMIC_DATABASE__URL": url} if url.startswith("postgresql") else {}

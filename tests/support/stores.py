@@ -18,7 +18,7 @@ from storage.documents import Content
 from storage.migrate import upgrade
 from storage.passages import NewChunk
 from storage.records import DocumentRecord, Envelope, IndexRecord
-from tests.support.postgres import fresh_database
+from tests.support.postgres import migrated_database
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 TENANT = TenantId("default")
@@ -40,7 +40,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
         async with _opened(f"sqlite:///{tmp_path / 'mnemic.db'}") as opened:
             yield opened
         return
-    with fresh_database(request.getfixturevalue("postgres_server")) as url:
+    with migrated_database(request.getfixturevalue("postgres_server")) as url:
         async with _opened(url) as opened:
             yield opened
 

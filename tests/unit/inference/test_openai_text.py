@@ -129,6 +129,43 @@ async def test_json_is_asked_for_as_the_endpoint_understands_it(make: Make, kind
     assert '"town"' in rig.script.requests[0]["messages"][0]["content"]
 
 
+def knows(*forms: str | None, refusal: int = 400) -> Callable[[Request], Response]:
+    """An endpoint that refuses every other form of asking for JSON."""
+
+    def answer(request: Request) -> Response:
+        asked = json.loads(request.get_data()).get("response_format", {}).get("type")
+        return SKAGEN if asked in forms else Response(status=refusal)
+
+    return answer
+
+
+@pytest.mark.parametrize("refusal, asked_once", [(400, 1), (422, 1), (500, 3)])
+@pytest.mark.parametrize("form, refused", [("json_schema", 0), ("json_object", 1), (None, 2)])
+async def test_how_to_ask_for_json_is_found_out_once(
+    make: Make, form: str | None, refused: int, *, refusal: int, asked_once: int
+) -> None:
+    rig = make(knows(form, refusal=refusal))
+    assert (await rig.model.complete(PROMPT, Town)).answer.town == "Skagen"
+    assert len(rig.script.requests) == refused * asked_once + 1
+    await rig.model.complete(PROMPT, Town)
+    assert len(rig.script.requests) == refused * asked_once + 2
+    assert (await rig.spent()).tokens == 72
+
+
+@pytest.mark.parametrize("status", [401, 404, 429, 503])
+async def test_a_refusal_that_is_not_of_the_form_asks_in_no_other(make: Make, status: int) -> None:
+    rig = make(knows("json_object", refusal=status), attempts_max=1)
+    assert f"answered {status}" in (await rig.fault()).message
+    assert len(rig.script.requests) == 1
+
+
+async def test_an_endpoint_that_is_down_for_a_while_teaches_nothing_about_forms(make: Make) -> None:
+    rig = make(Response(status=500), Response(status=500), Response(status=500), SKAGEN, attempts_max=1)
+    assert "answered 500" in (await rig.fault()).message
+    await rig.model.complete(PROMPT, Town)
+    assert rig.script.requests[-1]["response_format"]["type"] == "json_schema"
+
+
 async def test_a_fence_around_the_json_is_taken_off(make: Make) -> None:
     rig = make(said('```json\n{"town": "Skagen"}\n```'))
     assert (await rig.model.complete(PROMPT, Town)).answer.town == "Skagen"
@@ -164,9 +201,9 @@ async def test_a_passing_failure_is_tried_again_within_the_budget_of_three(make:
 
 
 async def test_an_endpoint_that_stays_down_is_given_up_after_three_and_costs_nothing(make: Make) -> None:
-    rig = make(Response(status=500))
+    rig = make(Response(status=500), response_format="json_schema")
     fault = await rig.fault()
-    assert (type(fault), fault.code) == (Unavailable, "inference.endpoint_unavailable")
+    assert (isinstance(fault, Unavailable), fault.code) == (True, "inference.endpoint_unavailable")
     assert len(rig.script.requests) == 3
     assert await rig.spent() == Spent()
 

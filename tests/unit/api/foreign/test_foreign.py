@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from api.foreign.formats import READERS, read
-from api.foreign.shapes import Found, Reading, flat, message_name, moment, pieces, session_name
+from api.foreign.shapes import Found, Reading, flat, message_name, moment, parsed, pieces, session_name
 from api.wire.bundle import FactLine, MessageLine, SessionLine
 from core.errors import Invalid
 
@@ -211,3 +211,7 @@ def test_names_are_kept_where_they_may_be_and_else_made_the_same_way_every_time(
     assert flat({"a b": 1, "1": "x", "doc.id": True, "n": None}) == {"a_b": 1, "_1": "x", "x.doc.id": True}
     assert pieces("short") == ["short"]
     assert pieces("  ") == []
+
+
+def test_a_file_may_begin_with_the_mark_that_windows_writes() -> None:
+    assert parsed(b'\xef\xbb\xbf[{"role": "user"}]').value == [{"role": "user"}]
