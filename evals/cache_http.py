@@ -26,7 +26,7 @@ from evals.cache_texts import Ask, intents, vectors
 from evals.service import Json, Service, serve
 
 NAMESPACE, LEARNING = "parity", "learning"
-RATE_MAX = 0.05
+RATE_MAX = 0.1  # loose, so that a thousand requests are enough to have it serve
 SHARE_TOLERATED = 1e-3  # of a cosine or a score: a batch of texts rounds otherwise than one text alone
 
 
@@ -149,7 +149,7 @@ def _played(asks: Sequence[Ask]) -> list[Candidate | None]:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m evals.cache_http", description=__doc__)
-    parser.add_argument("--requests", type=int, default=500, help="how many questions")
+    parser.add_argument("--requests", type=int, default=1_000, help="how many questions")
     return parser.parse_args(arguments)
 
 
