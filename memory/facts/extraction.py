@@ -33,6 +33,9 @@ _SINCE = re.compile(r"\b(?:since|in|on|from|last|yesterday|as of|back in|this|ag
 _LASTING = re.compile(r"\b(?:have|has|'ve|'s) (?:\w+ )?(?:been|lived|worked|known|had)\b")
 _LEAD = re.compile(r"(?:\b(?:in|on|since|by|at|until|from|before|during|as of|back in|around|this|the)\s)+$", re.IGNORECASE)
 
+# Nothing that is relative means the same at both: not the year, nor the day of the month or of the week.
+_ANY_TIMES = (datetime(2001, 2, 3, tzinfo=UTC), datetime(2013, 9, 26, tzinfo=UTC))
+
 Role = Literal["user", "assistant", "system", "tool"]
 
 
@@ -72,7 +75,7 @@ def _statements(said: Said, text: str) -> Iterator[Statement]:
 
 def _of_sentence(said: Said, sentence: str, *, slipped: bool) -> Iterator[Statement]:
     unquoted = _QUOTED.sub(lambda match: " " * len(match[0]), sentence)
-    dates = find_dates(unquoted, said.occurred_at or datetime(2000, 1, 1, tzinfo=UTC)) if said.occurred_at else ()
+    dates = _absolute(unquoted) if said.occurred_at is None else find_dates(unquoted, said.occurred_at)
     if said.role == "assistant":
         yield from _of_assistant(said, unquoted)
         return
@@ -84,6 +87,12 @@ def _of_sentence(said: Said, sentence: str, *, slipped: bool) -> Iterator[Statem
             yield replace(_stated(said, draft, since=since, withdraws=slipped), begun_by=begun_by)
 
 
+def _absolute(sentence: str) -> tuple[DateMention, ...]:
+    """The dates that mean the same whenever they were said."""
+    first, second = (find_dates(sentence, at) for at in _ANY_TIMES)
+    return tuple(one for one in first if one in second)
+
+
 def _of_assistant(said: Said, sentence: str) -> Iterator[Statement]:
     rules: Sequence[Rule] = stated_facts.DONE
     for draft in drafts(rules, sentence):
@@ -93,10 +102,10 @@ def _of_assistant(said: Said, sentence: str) -> Iterator[Statement]:
 def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: bool) -> Iterator[Statement]:
     """Commitments, deadlines and birthdays: nothing without their day."""
     days = [one for one in dates if one.period.grain in {Grain.DAY, Grain.MINUTE}]
-    if not days or said.occurred_at is None:
+    if not days:
         return
     day = days[-1]
-    start = day.period.start.astimezone(said.occurred_at.tzinfo)
+    start = day.period.start.astimezone(UTC if said.occurred_at is None else said.occurred_at.tzinfo)
     shown = f"{start:%Y-%m-%d %H:%M}" if day.period.grain is Grain.MINUTE else f"{start:%Y-%m-%d}"
     for draft in drafts(stated_facts.DEADLINES, sentence):
         yield _stated(
@@ -104,7 +113,7 @@ def _dated(said: Said, sentence: str, dates: Sequence[DateMention], *, slipped: 
         )
     for draft in drafts(stated_facts.COMMITMENTS, _without(sentence, dates)):
         due = replace(draft, value=f"{draft.value} ({shown})", text=f"{draft.text} ({shown}).")
-        if day.period.end > said.occurred_at:
+        if said.occurred_at is None or day.period.end > said.occurred_at:
             yield _stated(said, due, since=said.occurred_at, withdraws=slipped)
     birthday = re.search(r"\b(?:[Mm]y birthday is|I was born)(?: on)?(?: the)? ?$", sentence[: day.start])
     if birthday:
@@ -141,12 +150,14 @@ def _without(sentence: str, dates: Sequence[DateMention]) -> str:
 def _since(said: Said, sentence: str, dates: Sequence[DateMention], draft: Draft) -> tuple[datetime | None, datetime | None]:
     """Since when it holds: the day that the sentence names, if that has come, else when it was said. And by when it does at the
     latest, which is now for what has been so since then."""
-    past = [one for one in dates if said.occurred_at and one.period.start <= said.occurred_at]
+    past = [one for one in dates if said.occurred_at is None or one.period.start <= said.occurred_at]
     if not past or not draft.polarity or draft.kind in {Kind.PREFERENCE, Kind.COMMITMENT}:
         return said.occurred_at, None
     lead = sentence[max(0, past[0].start - 12) : past[0].end]
-    if said.occurred_at is None or not _SINCE.search(lead):
+    if not _SINCE.search(lead):
         return said.occurred_at, None
+    if said.occurred_at is None:
+        return past[0].period.start, None
     lasting = _LASTING.search(sentence) is not None
     begun_by = said.occurred_at if lasting else min(past[0].period.end, said.occurred_at)
     return past[0].period.start, begun_by.astimezone(UTC)

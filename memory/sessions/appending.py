@@ -173,7 +173,7 @@ def _kind(one: Said, latest: datetime | None) -> TimeKind:
 def _warnings(place: int, one: Said, latest: datetime | None, now: datetime) -> list[Caution]:
     at = one.occurred_at
     if at is None and latest is None:
-        detail = "occurred_at is missing and nothing in the session tells it: dates in this message cannot be resolved"
+        detail = "occurred_at is missing and nothing in the session tells it: relative dates in this message cannot be resolved"
         return [Caution(place=place, code="occurred_at.missing", detail=detail)]
     if at is None:
         detail = f"occurred_at is missing; taken to be {latest:%Y-%m-%dT%H:%M:%SZ}, the latest time known in the session"

@@ -167,3 +167,27 @@ def test_a_message_states_only_so_much() -> None:
 
 def test_what_is_said_twice_in_a_message_is_stated_once() -> None:
     assert len(stated("I live in Oslo. Yes, I live in Oslo.")) == 1
+
+
+@pytest.mark.parametrize(
+    "content, value, day",
+    [
+        ("I was born on 7 May 1990.", "1990-05-07", None),
+        ("I moved to Oslo on 3 March 2024.", "Oslo", "2024-03-03"),
+        ("I've worked at Globex since 2019.", "Globex", "2019-01-01"),
+        ("The deadline for the grant proposal is 30 June 2023.", "2023-06-30", None),
+        ("I moved to Oslo last week.", "Oslo", None),
+        ("I live in Oslo.", "Oslo", None),
+    ],
+)
+def test_a_date_that_hangs_on_nothing_counts_although_nobody_knows_when_it_was_said(
+    content: str, value: str, day: str | None
+) -> None:
+    (fact,) = stated(content, at=None)
+    assert fact.value == value
+    assert (None if fact.valid_from is None else f"{fact.valid_from:%Y-%m-%d}") == day
+
+
+def test_a_date_that_hangs_on_the_moment_counts_for_nothing_where_nobody_knows_it() -> None:
+    assert stated("I'll send the report by Friday.", at=None) == ()
+    assert stated("My birthday is on 7 May.", at=None) == ()
