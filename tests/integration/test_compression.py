@@ -1,22 +1,24 @@
 """Trees that grow in the background and lose what is taken out, on a real store with the real embedder."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import update
 
 from core.caller import Caller, Grant
 from core.errors import Unavailable
-from core.ids import SessionId
+from core.ids import SessionId, row_name
 from core.limits import Limits
 from engines.port import Collection
 from inference.onnx.embedder import OnnxEmbedder
 from inference.port import ModelSpec, Purpose
 from memory.compression import tree
 from memory.compression.compressor import Compressor
-from memory.compression.growing import utterance
+from memory.compression.growing import node_of, utterance
+from memory.compression.selection import select
 from memory.compression.service import Compression
 from memory.compression.types import Mode, Triggers
 from memory.sessions.removal import Removal
@@ -25,6 +27,7 @@ from memory.types import Said, SessionRequest, Wait
 from storage import indexes, memory_rows, messages, sessions, summaries
 from storage.memory_records import Role
 from storage.memory_rows import Subject
+from storage.memory_tables import summaries as summary_table
 from storage.summaries import State, SummaryRecord
 from tests.support.library import TENANT, Library
 from tests.support.talk import language, long_talk
@@ -241,3 +244,37 @@ async def test_a_deleted_session_leaves_no_node_and_no_row(room: Room) -> None:
     assert index is not None
     await room.library.project()
     assert (await room.library.engine.stats(Collection.of_index(index))).rows == 0
+
+
+@pytest.mark.parametrize("tokens_max", [1, 60, 400, 2_000, 50_000])
+async def test_what_stands_is_chosen_from_the_highest_level_that_has_enough(room: Room, tokens_max: int) -> None:
+    await room.say(1, 480)
+    await room.compression.compress(room.caller, CHAT, 200, Mode.AUTO)
+    nodes = await room.nodes()
+    levels = [[node_of(one) for one in nodes if one.level == level] for level in range(nodes[-1].level + 1)]
+    assert len(levels) > 2
+    enough = (level for level in reversed(levels) if sum(node.tokens for node in level) >= 6 * tokens_max)
+    level = next(enough, levels[0])
+    expected = select([one for node in level for one in node.sentences], tokens_max)
+    found = await room.compression.standing(room.caller, CHAT, tokens_max)
+    assert [one.text for one in expected] == [] if found is None else [one.text for one in found.sentences]
+    assert found is None or found.id == row_name("sum", nodes[-1].row_id)
+
+
+async def test_of_a_long_session_only_the_level_that_is_chosen_from_is_read(room: Room) -> None:
+    await room.say(1, 480)
+    await room.compression.compress(room.caller, CHAT, 200, Mode.AUTO)
+    first = (await standing_texts(room, 60))[0]
+    top = (await room.nodes())[-1]
+    less = [asdict(one) for one in top.sentences if one.text != first]
+    assert 0 < len(less) < len(top.sentences)
+    async with room.library.db.write(TENANT) as tx:
+        await tx.execute(update(summary_table).where(summary_table.c.id == top.row_id).values(sentences=less))
+    assert first not in await standing_texts(room, 60)
+    assert first in await standing_texts(room, 2_000)
+
+
+async def standing_texts(room: Room, tokens_max: int) -> Sequence[str]:
+    found = await room.compression.standing(room.caller, CHAT, tokens_max)
+    assert found is not None
+    return [one.text for one in found.sentences]
