@@ -240,3 +240,10 @@ def test_a_query_that_means_nothing_there_takes_nothing(operator: httpx.Client, 
     said = say(operator, user, "The pump was serviced in March.", "Lunch is at noon.")
     assert made(forget(operator, user, {"query": "zeppelin insurance"}))["ids"] == []
     assert len(recalled(operator, user, "pump", said["offset"])) == 2
+
+
+def test_a_query_in_other_words_takes_what_it_means(operator: httpx.Client, user: str) -> None:
+    say(operator, user, "My flat is near the harbour of Oslo.", "I take 20 mg of lisinopril every evening.", "I voted green.")
+    (taken,) = made(forget(operator, user, {"query": "my medication"}))["ids"]
+    assert taken.startswith("msg_")
+    assert [one["id"] for one in listed(operator, user)] == ["m0", "m2"]
