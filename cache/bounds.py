@@ -5,6 +5,8 @@ at. Numbers in, numbers out; what is judged and which labels count is cache/cali
 import math
 
 CONFIDENCE = 0.95
+# One wrong of one is no sign of more than that: twice the rate allowed, or four times it, would have it as easily.
+MUCH_TOO_WRONG = 4
 _FRACTION_TERMS_MAX = 500
 _TINY = 1e-300
 _PRECISION = 1e-13
@@ -49,23 +51,25 @@ def evidence(wrong: float, judged: float, rate: float) -> float:
     below = beta_share(rate, wrong + 1, judged - wrong + 1)
     if below <= 0:
         return -math.inf
-    whole = math.lgamma(wrong + 1) + math.lgamma(judged - wrong + 1) - math.lgamma(judged + 2)
-    return math.log(below) + whole - (wrong + 1) * math.log(rate) - (judged - wrong) * math.log1p(-rate)
+    return math.log(below) + _whole(wrong, judged) - (wrong + 1) * math.log(rate) - (judged - wrong) * math.log1p(-rate)
 
 
-def wrong_rate_lower(wrong: float, judged: float, confidence: float = CONFIDENCE) -> float:
-    """The rate that is at least reached with this confidence (Clopper and Pearson 1934, for one look); 0 when nothing was
-    wrong."""
-    if wrong <= 0 or judged <= 0:
-        return 0.0
-    low, high = 0.0, wrong / judged
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        if beta_share(middle, wrong, judged - wrong + 1) < 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return low
+def exceeds(wrong: float, judged: float, rate_max: float, confidence: float = CONFIDENCE) -> bool:
+    """Whether more than `rate_max` are wrong, with this confidence and however often it is asked: the mixture of `evidence`
+    over the rates from `rate_max` to MUCH_TOO_WRONG times that."""
+    if wrong <= rate_max * judged:
+        return False
+    most = min(1.0, MUCH_TOO_WRONG * rate_max)
+    within = beta_share(most, wrong + 1, judged - wrong + 1) - beta_share(rate_max, wrong + 1, judged - wrong + 1)
+    if within <= 0:
+        return rate_max < 1  # nearly all are wrong: the likeliest rates lie beyond the mixture
+    likeliest = math.log(within / (most - rate_max)) + _whole(wrong, judged) - wrong * math.log(rate_max)
+    return likeliest - (judged - wrong) * math.log1p(-rate_max) >= -math.log1p(-confidence)
+
+
+def _whole(wrong: float, judged: float) -> float:
+    """The logarithm of the complete beta function of both counts, each with one more."""
+    return math.lgamma(wrong + 1) + math.lgamma(judged - wrong + 1) - math.lgamma(judged + 2)
 
 
 def beta_share(x: float, a: float, b: float) -> float:

@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.bounds import CONFIDENCE, holds, wrong_rate_lower, wrong_rate_upper
+from cache.bounds import exceeds, holds, wrong_rate_upper
 
 LABELS_KEPT = 6_000
 SCORES_KEPT = 12_000
@@ -39,6 +39,8 @@ AUDIT_RATE_LAST = 0.02
 AUDITS_HALF = 100  # after so many audits the rate has halved
 
 DRIFT_WINDOW = 200
+# Audits older than so many labels are no sign of drift: where nothing is served none is audited, and it has to end some time.
+DRIFT_LABELS = 2_000
 
 STATIC_COSINE = 0.95
 
@@ -72,7 +74,7 @@ NOWHERE = Operating(threshold=None, wrong_rate_upper=1.0, labels=0)
 
 
 def operating_point(labels: Sequence[Label], scores: Sequence[float], rate_max: float) -> Operating:
-    """The lowest threshold down to which all that are tried hold at `rate_max`, with CONFIDENCE.
+    """The lowest threshold down to which all that are tried hold at `rate_max`, with 95 % confidence.
 
     `labels` oldest first; `scores` are of every lookup that had a candidate without a veto, judged or not.
     """
@@ -104,8 +106,8 @@ def bound_at(threshold: float, labels: Sequence[Label], scores: Sequence[float])
 
 def has_drifted(labels: Sequence[Label], rate_max: float) -> bool:
     """Whether the last audits alone show that more is wrong than allowed: what was learned before no longer holds."""
-    recent = [one for one in labels if one.audited][-DRIFT_WINDOW:]
-    return wrong_rate_lower(sum(one.wrong for one in recent), len(recent), CONFIDENCE) > rate_max
+    recent = [one for one in labels[-DRIFT_LABELS:] if one.audited][-DRIFT_WINDOW:]
+    return rate_max < 1 and exceeds(sum(one.wrong for one in recent), len(recent), rate_max)
 
 
 def audit_rate(audits: int) -> float:

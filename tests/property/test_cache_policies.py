@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache.acceptance import Neighbour, choose, score
-from cache.bounds import holds, wrong_rate_lower, wrong_rate_upper
+from cache.bounds import exceeds, holds, wrong_rate_upper
 from cache.calibration import Label, operating_point
 from cache.fingerprint import canonical, fingerprint, normalized
 from cache.guards import compare, read
@@ -44,7 +44,8 @@ def test_guards_are_symmetric_and_have_nothing_against_a_text_itself(one: str, o
 def test_the_bound_lies_above_the_rate_and_agrees_with_its_test(wrong: int, judged: int, rate: float) -> None:
     wrong = min(wrong, judged)
     upper = wrong_rate_upper(wrong, judged)
-    assert wrong_rate_lower(wrong, judged) <= wrong / judged <= upper <= 1
+    assert wrong / judged <= upper <= 1
+    assert not (exceeds(wrong, judged, rate) and upper <= rate)
     assert holds(wrong, judged, rate) == (upper <= rate) or abs(upper - rate) < 1e-9
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cache.bounds import beta_share, evidence, holds, wrong_rate_lower, wrong_rate_upper
+from cache.bounds import beta_share, evidence, exceeds, holds, wrong_rate_upper
 from cache.calibration import NOWHERE, Label, audit_rate, bound_at, has_drifted, operating_point
 
 
@@ -40,13 +40,28 @@ def test_evidence_is_the_likelihood_of_all_lower_rates_over_that_of_the_rate(wro
     assert evidence(wrong, judged, rate) == pytest.approx(float(mpmath.log(lower / rate / likelihood(rate))), abs=1e-6)
 
 
-def test_the_lower_bound_is_that_of_clopper_and_pearson() -> None:
-    assert oracle(wrong_rate_lower(7, 200), 7, 194) == pytest.approx(0.05)
+@pytest.mark.parametrize(
+    "wrong, judged, above", [(1, 1, False), (1, 2, False), (2, 2, False), (4, 4, True), (3, 100, False), (12, 200, True)]
+)
+def test_more_than_allowed_takes_more_than_one_wrong_answer(wrong: int, judged: int, *, above: bool) -> None:
+    assert exceeds(wrong, judged, 0.02) is above
+
+
+def test_however_often_it_is_asked_a_rate_that_is_kept_seldom_seems_exceeded() -> None:
+    def ever(seed: int) -> bool:
+        chance, wrong = random.Random(seed), 0
+        for judged in range(1, 400):
+            wrong += chance.random() < 0.02
+            if exceeds(wrong, judged, 0.02):
+                return True
+        return False
+
+    assert sum(ever(seed) for seed in range(100)) <= 5
 
 
 def test_nothing_judged_is_nothing_known() -> None:
     assert wrong_rate_upper(0, 0) == wrong_rate_upper(5, 5) == 1.0
-    assert wrong_rate_lower(0, 100) == 0.0
+    assert not exceeds(0, 100, 0.02)
     assert not holds(0, 0, 0.5)
 
 
@@ -131,6 +146,22 @@ def test_audits_that_turn_bad_are_drift_and_old_labels_stop_counting() -> None:
     after = operating_point([*good, *bad], scores, 0.02)
     assert after.drifted
     assert after.threshold is None
+
+
+def test_a_wrong_answer_among_the_first_audits_is_no_drift() -> None:
+    audits = [Label(score=0.95, wrong=wrong, audited=True) for wrong in (False, True)]
+    assert not has_drifted([*labelled(1_000), *audits], 0.02)
+
+
+def test_what_drifted_and_is_right_again_serves_again() -> None:
+    """Where nothing is served nothing is audited: only judged misses can tell."""
+    bad = [Label(score=0.5 + place / 120, wrong=place % 5 == 0, audited=True) for place in range(60)]
+    right = labelled(3_000)
+    scores = [one.score for one in right]
+    assert operating_point(bad, scores, 0.05).drifted
+    after = operating_point([*bad, *right], scores, 0.05)
+    assert not after.drifted
+    assert after.threshold is not None
 
 
 def test_fewer_hits_are_audited_the_more_were() -> None:
