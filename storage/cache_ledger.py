@@ -74,7 +74,8 @@ async def put_lease(tx: Transaction, partition: bytes, normalized: bytes, *, tok
         set_={"token": token, "until": until},
         where=(cache_leases.c.token < token) | ((cache_leases.c.token == token) & (cache_leases.c.until > until)),
     )
-    return (await tx.execute(statement)).rowcount > 0
+    # An INSERT's rowcount is -1 on PostgreSQL.
+    return (await tx.execute(statement.returning(cache_leases.c.token))).first() is not None
 
 
 async def end_leases(tx: Transaction, partition: bytes, normalized: Sequence[bytes], at: datetime) -> None:

@@ -108,10 +108,14 @@ def cleaned(text: str, cited: Sequence[Sentence], terms: Terms) -> tuple[str, tu
 
 def flaw_of(text: str, cited: Sequence[Sentence], terms: Terms) -> Flaw | None:
     """The first reason against a sentence, None when it may stand on all that it is given."""
-    if not any(terms(clause) for clause in clauses(text)):
+    if not text.strip():
         return Flaw.EMPTY
     if not cited:
         return Flaw.UNCITED
+    if len(cited) == 1 and _fold(text) == _fold(cited[0].text):
+        return None
+    if not any(terms(clause) for clause in clauses(text)):
+        return Flaw.EMPTY
     said, offered = claims(text), support("\n".join(f"{one.speaker} {one.text}" for one in cited))
     own = frozenset(word.lower() for one in cited for word in one.speaker.split())
     return _unsupported(said, offered, own) or _of_clauses(text, cited, terms) or _longer(text, cited)

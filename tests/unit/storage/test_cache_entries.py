@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from core.ids import Principal
-from storage import cache_entries
+from storage import cache_entries, cache_ledger
 from storage.cache_entries import NewEntry
 from storage.cache_records import FoundSource
 from tests.support.stores import AT, TENANT, Store
@@ -64,3 +64,12 @@ async def test_an_answer_takes_the_place_of_its_owners_former_one_alone(store: S
     async with store.db.read(TENANT) as tx:
         assert set(await cache_entries.by_ids(tx, [old, other, tagged, new, again])) == {other, new, again}
         assert await cache_entries.of_owner(tx, ANN) == (new, again)
+
+
+async def test_of_two_who_take_a_lease_with_one_token_one_has_it(store: Store) -> None:
+    until = AT + timedelta(seconds=30)
+    async with store.db.write(TENANT) as tx:
+        assert await cache_ledger.put_lease(tx, b"p", b"q", token=1, until=until)
+        assert not await cache_ledger.put_lease(tx, b"p", b"q", token=1, until=until)
+        assert await cache_ledger.put_lease(tx, b"p", b"q", token=2, until=until)
+        assert await cache_ledger.lease(tx, b"p", b"q") == (2, until)
