@@ -5,6 +5,7 @@ Precision before recall: in doubt, nothing is asserted. English, by patterns; wh
 """
 
 import re
+from collections.abc import Iterator
 
 from memory.facts.rules import NAME
 
@@ -52,7 +53,7 @@ _POSED = re.compile(
     re.IGNORECASE,
 )
 _REPORTED = re.compile(
-    r"(?<!['\w])(?!I\b)\w+ (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
+    r"(?<!['\w])(?!I\b|you asked)\w+ (?:said|says|told|claims?|claimed|thinks?|thought|wrote"
     r"|asked|believes?|mentioned|suggested|keeps? saying)\b|\b(?:asked|told) (?:me|him|her|them)\b"
     rf"|(?<!['\w])(?!I\b|[Ww]e\b)[\w']+ (?:say|insist|assum|suspect|reckon|guess|hear|read|feel|swear|argu|alleg|stat|report"
     r"|impl|complain|assert|maintain|figur|bet|tell|writ|wish|announc|declar|joke?)(?:ed|es|s|d|ies|ing)?"
@@ -99,6 +100,28 @@ _LABEL_WORDS = (
 _LABELS = frozenset(_LABEL_WORDS.split())
 
 
+_BUT = re.compile(
+    r"[,;]? but (?=(?:I|[Ww]e|[Mm]y|[Oo]ur)\b)"
+    r"(?!.*\b(?:kidding|joking|lying|lied|not true|was wrong|dream(?:t|ed)?|don't|do not|didn't)\b)"
+)
+# What leads in a statement and takes nothing from it.
+_LEAD_IN = re.compile(
+    r"^(?:and |so |also,? )?(?:you should (?:know|note)|(?:I|i) (?:should|must|would like to|wanted to|have to) "
+    r"(?:say|mention|add|note|admit|tell you)"
+    r"|as you may know|in case you (?:wondered|forgot|missed it|didn't know))(?: that)?[,:]? ",
+    re.IGNORECASE,
+)
+
+
+def clauses(sentence: str) -> Iterator[tuple[int, int]]:
+    """`[start, end)` of what "but" parts: "not sure whether I told you, but I'm vegan" asserts its second half alone."""
+    start = 0
+    for match in _BUT.finditer(sentence):
+        yield start, match.start()
+        start = match.end()
+    yield start, len(sentence)
+
+
 def is_played(text: str) -> bool:
     """Whether the whole text is a task on words or a game, so that none of its sentences is the writer's own."""
     return _PLAYED.match(text) is not None
@@ -106,6 +129,7 @@ def is_played(text: str) -> bool:
 
 def asserts(sentence: str, after: str = "", *, speaker: str = "") -> bool:
     """Whether the writer stands by what the sentence says. `after` is the sentence behind it, which may take it back."""
+    sentence = _LEAD_IN.sub("", sentence)
     turn = _TURN.match(sentence)
     if turn and turn["who"].casefold() not in _LABELS | {speaker.casefold(), *speaker.casefold().split()[:1]}:
         return False

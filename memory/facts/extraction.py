@@ -12,7 +12,7 @@ from itertools import islice, pairwise
 from typing import Literal
 
 from memory.facts import personal_facts, stated_facts
-from memory.facts.assertion import asserts, is_played
+from memory.facts.assertion import asserts, clauses, is_played
 from memory.facts.own_words import own_words
 from memory.facts.rules import ME, Draft, Rule, drafts
 from memory.facts.statements import Kind, Statement, Trust
@@ -67,9 +67,11 @@ def _statements(said: Said, text: str) -> Iterator[Statement]:
     for (start, end), (after, until) in pairwise([*spans, (len(text), len(text))]):
         sentence = text[start:end]
         slip = _SLIP.search(sentence)
-        if asserts(sentence, text[after:until], speaker=said.speaker):
-            for statement in _of_sentence(said, sentence, slipped=slipped or slip is not None):
-                yield replace(statement, start=statement.start + start, end=statement.end + start)
+        for first, last in clauses(sentence):
+            clause, behind = sentence[first:last], text[after:until] if last == len(sentence) else ""
+            if asserts(clause, behind, speaker=said.speaker):
+                for statement in _of_sentence(said, clause, slipped=slipped or slip is not None):
+                    yield replace(statement, start=statement.start + start + first, end=statement.end + start + first)
         slipped = slip is not None and not sentence[slip.end() :].strip(" .!,")  # "I misspoke." speaks of what comes next
 
 

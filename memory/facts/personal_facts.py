@@ -36,7 +36,8 @@ _PARTNER = r"(?:wife|husband|partner|spouse|girlfriend|boyfriend|fianc[eé]e?|mo
 _KIN = (
     r"(?:son|daughter|brother|sister|cousin|uncle|aunt|niece|nephew|grandmother|grandma|grandfather|grandpa|boss"
     r"|manager|best friend"
-    r"|friend|roommate|colleague|coworker|neighbou?r|doctor|dentist|therapist)"
+    r"|friend|roommate|colleague|coworker|neighbou?r|doctor|dentist|therapist"
+    r"|team lead|supervisor|tutor|coach|landlord|lawyer|accountant|teacher)"
 )
 _PET = r"(?:dog|cat|puppy|kitten|parrot|rabbit|bunny|hamster|horse|turtle|tortoise|snake|goldfish|guinea pig)"
 _PROFESSION = (
@@ -158,7 +159,10 @@ RULES: Sequence[Rule] = (
         _introduced,
     ),
     rule(r"[Mm]y (?:main |next )?goal is to (?P<v>[a-z][^.,;:!?\"]{2,80}?)(?=[.,;:!]|$)", _GOAL),
-    rule(rf"{I_}{NOW} (?:live|reside){NOW} in (?P<v>{PLACE})(?!{_NO_MORE})", _HOME),
+    rule(
+        rf"{I_}{NOW} (?:live|reside){NOW}(?: with (?:my|our) [a-z]+| alone| together| here)* in (?P<v>{PLACE})(?!{_NO_MORE})",
+        _HOME,
+    ),
     rule(rf"{AM}{NOW} (?:(?:living|based|settled) in|based out of) (?P<v>{PLACE})", _HOME),
     rule(rf"{_HAVE_BEEN} (?:living|based) in (?P<v>{PLACE})", _HOME),
     rule(rf"{_HAVE} lived in (?P<v>{PLACE}){_UNTIL_NOW}", _HOME),
@@ -234,6 +238,7 @@ RULES: Sequence[Rule] = (
     rule(rf"{_HAVE_BEEN} (?:an? )?(?:strict )?{_DIET}{_UNTIL_NOW}", _DIET_IS),
     rule(rf"(?:I'm|I am) (?:no longer|not) (?:an? )?{_DIET}\b", _DIET_WAS),
     rule(rf"(?:I'm|I am){NOW} (?:severely |very |badly |quite )?allergic to {_THING}{CLAUSE}", _ALLERGY),
+    rule(rf"{_HAVE_BEEN} (?:severely |very )?allergic to {_THING}{CLAUSE}", _ALLERGY),
     rule(
         r"(?:I have|I've got|I've|I suffer from) an? (?:severe |bad |serious |mild )?(?P<v>[a-z]+(?: [a-z]+)?) allergy\b",
         _ALLERGY,
@@ -245,6 +250,10 @@ RULES: Sequence[Rule] = (
     rule(rf"{HAVE}{NOW} (?:stopped|quit|given up|gave up) drinking {_THING}{STOP}", _NO_DRINK),
     rule(
         rf"[Mm]y (?:new |work |personal )?e-?mail(?: address)? {_IS_NOW} (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
+        about_me(Form("email", "{who}'s email is {v}.")),
+    ),
+    rule(
+        rf"{HAVE}{NOW} changed my e-?mail(?: address)? to (?P<v>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)",
         about_me(Form("email", "{who}'s email is {v}.")),
     ),
     rule(
