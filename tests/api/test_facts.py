@@ -1,6 +1,5 @@
 """Facts over HTTP, on the real service: the gate's outcomes, what messages teach, and what goes with them."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -365,12 +364,3 @@ def test_a_move_of_long_ago_is_history(operator: httpx.Client, user: str) -> Non
     say(operator, user, "I live in Oslo.", DAY_1)
     say(operator, user, "I moved to Rome in 2019.", DAY_9)
     assert held(operator, user) == ["Oslo"]
-
-
-def test_a_fact_that_has_run_out_is_listed_as_what_it_is(operator: httpx.Client, user: str) -> None:
-    until = datetime.now(UTC) + timedelta(milliseconds=300)
-    fact = write(operator, user, "Lima", expires_at=until.isoformat())["id"]
-    while got(operator, user, fact)["status"] == "active":
-        assert datetime.now(UTC) < until + timedelta(seconds=20)
-    assert values(operator, user, status="active") == []
-    assert values(operator, user, status="expired") == ["Lima"]

@@ -62,6 +62,22 @@ async def test_a_fact_whose_time_is_over_expires_and_what_it_had_ended_stays_end
     assert dict(await remembered.stored())["Oslo"] == "superseded"
 
 
+async def test_a_fact_whose_time_is_over_is_listed_as_expired_before_anything_has_written_that_down(
+    remembered: Remembered,
+) -> None:
+    async def listed(status: str) -> list[str]:
+        page = await remembered.facts.page(remembered.ann, PageRequest(), FactQuery(status=status))
+        return [one.record.value for one in page.items]
+
+    at = remembered.clock.now()
+    await remembered.write("Rome", expires_at=at + timedelta(hours=1))
+    assert (await listed("active"), await listed("expired")) == (["Rome"], [])
+    remembered.clock.advance(7200)
+    assert (await listed("active"), await listed("expired")) == ([], ["Rome"])
+    assert await remembered.consolidation.look() == 1
+    assert (await listed("active"), await listed("expired")) == ([], ["Rome"])
+
+
 async def test_an_expired_fact_that_is_said_again_holds_again(remembered: Remembered) -> None:
     at = remembered.clock.now()
     await remembered.write("Rome", expires_at=at + timedelta(hours=1))
