@@ -10,6 +10,7 @@ from core.metadata import Metadata
 from storage.documents import thaw
 
 SourceType = Literal["message", "document", "caller"]
+Stance = Literal["supports", "contradicts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class FactRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecord:
     """Where a fact comes from: `type` message (`id` its row), document (`id` index/document@version) or caller (`id` names one
-    write). `trust` and `at` are those of the statement that it was a source of.
+    write). `trust` and `at` are those of the statement that it was a source of; one that contradicts a fact stated another.
     """
 
     type: SourceType
@@ -70,6 +71,16 @@ class SourceRecord:
     end: int
     trust: int
     at: datetime | None
+    stance: Stance = "supports"
+
+    @property
+    def supports(self) -> bool:
+        return self.stance == "supports"
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """What tells the sources of one fact apart."""
+        return self.type, self.id, self.start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

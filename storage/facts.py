@@ -288,7 +288,7 @@ async def history(tx: Transaction, fact: FactRecord, *, limit: int) -> tuple[For
 
 
 async def add_sources(tx: Transaction, fact_row: int, sources: Sequence[SourceRecord]) -> None:
-    """Those that are there already stay."""
+    """Those that are there already stay, but what contradicted it and now supports it does that."""
     if not sources:
         return
     rows = [
@@ -299,17 +299,22 @@ async def add_sources(tx: Transaction, fact_row: int, sources: Sequence[SourceRe
             "source_id": one.id,
             "start": one.start,
             "end": one.end,
-            "stance": "supports",
+            "stance": one.stance,
             "trust": one.trust,
             "at": one.at,
         }
         for one in sources
     ]
-    await tx.execute(upsert(tx, fact_sources).on_conflict_do_nothing(), rows)
+    made = upsert(tx, fact_sources)
+    own = {name: made.excluded[name] for name in ("end", "stance", "trust", "at")}
+    keys = list(fact_sources.primary_key.columns)
+    await tx.execute(
+        made.on_conflict_do_update(index_elements=keys, set_=own, where=fact_sources.c.stance == "contradicts"), rows
+    )
 
 
 async def sources_of(tx: Transaction, row_ids: Sequence[int]) -> Mapping[int, tuple[SourceRecord, ...]]:
-    """The sources of each fact."""
+    """The sources of each fact, those that contradict it too."""
     found: defaultdict[int, list[SourceRecord]] = defaultdict(list)
     for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
         wanted = row_ids[start : start + ROWS_PER_STATEMENT]
@@ -320,8 +325,15 @@ async def sources_of(tx: Transaction, row_ids: Sequence[int]) -> Mapping[int, tu
     return {row_id: tuple(its) for row_id, its in found.items()}
 
 
+async def proofs_of(tx: Transaction, row_ids: Sequence[int]) -> Mapping[int, tuple[SourceRecord, ...]]:
+    """The sources that support each fact."""
+    found = await sources_of(tx, row_ids)
+    proofs = {row_id: tuple(one for one in its if one.supports) for row_id, its in found.items()}
+    return {row_id: its for row_id, its in proofs.items() if its}
+
+
 async def citing(tx: Transaction, kind: str, ids: Sequence[str]) -> tuple[tuple[int, SourceRecord], ...]:
-    """Each fact's row with its source, among those that cite one of `ids`."""
+    """Each fact's row with its source, among those that one of `ids` supports or contradicts."""
     found: list[tuple[int, SourceRecord]] = []
     for start in range(0, len(ids), ROWS_PER_STATEMENT):
         statement = select(fact_sources).where(
@@ -373,6 +385,7 @@ def _source(row: Mapping[Any, Any]) -> SourceRecord:
         end=row["end"],
         trust=row["trust"],
         at=row["at"],
+        stance=row["stance"],
     )
 
 

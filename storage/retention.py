@@ -298,6 +298,7 @@ def _cited() -> ColumnElement[bool]:
         fact_sources.c.tenant == messages.c.tenant,
         fact_sources.c.source_type == "message",
         fact_sources.c.source_id == cast(messages.c.id, Text),
+        fact_sources.c.stance == "supports",
         facts.c.tenant == fact_sources.c.tenant,
         facts.c.id == fact_sources.c.fact_id,
         facts.c.pinned,

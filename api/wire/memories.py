@@ -93,9 +93,11 @@ class MemoryWritten(Wire):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOut(Wire):
-    """What a fact rests on. Of type `caller`, `id` names the write that stated it."""
+    """What a fact rests on, or what `contradicts` it: the source of a statement that is trusted less, or that denies it. Of
+    type `caller`, `id` names the write that stated it."""
 
     type: Literal["message", "document", "caller"]
+    stance: Literal["supports", "contradicts"]
     id: str
     session_id: str | None
     span: tuple[int, int] | None
@@ -345,6 +347,7 @@ def _source_out(source: NamedSource) -> SourceOut:
     record = source.record
     return SourceOut(
         type=record.type,
+        stance=record.stance,
         id=source.message or record.id,
         session_id=source.session,
         span=(record.start, record.end) if record.end else None,

@@ -166,6 +166,28 @@ def rearranged(facts: Sequence[Known], *, outside: bool = False) -> tuple[Revisi
     return tuple(revision for fact in timed if (revision := _revision(fact, places[fact.id])))
 
 
+def contradictions(slot: Sequence[Known]) -> Mapping[int, tuple[int, ...]]:
+    """By fact of one whole slot, those that speak against it: what is challenged by it, and says otherwise of a moment when it
+    held; and what says the opposite of the same value and ended it, or withdrew it. Another value later is a change, and no
+    contradiction.
+    """
+    timed = [fact for fact in slot if fact.status in _IN_TIME]
+    found = {fact.id: tuple(other.id for other in timed if _speaks_against(other, fact)) for fact in timed}
+    return {row: others for row, others in found.items() if others}
+
+
+def _speaks_against(other: Known, fact: Known) -> bool:
+    if other.withdrawn:
+        return False
+    same_value = fold(other.value) == fold(fact.value)
+    if fact.superseded_by == other.id:
+        return same_value and other.polarity != fact.polarity
+    if other.status is not Status.CHALLENGED or not competes(fact, other):
+        return False
+    moments = (other.valid_from or UNDATED, other.seen_at or other.valid_from or UNDATED)
+    return any((fact.valid_from or UNDATED) <= at and (fact.valid_to is None or at < fact.valid_to) for at in moments)
+
+
 def _proved(outcome: Outcome, new: Statement, fact: Known, known: Sequence[Known]) -> Verdict:
     """A repetition can move what holds: its fact now has another weight, or was said after what had ended it."""
     proof = _proof(new, fact)

@@ -13,8 +13,8 @@ from core.ids import DocumentId, IndexName, TenantId
 from core.telemetry import log
 from memory.facts import ledger
 from memory.facts.equals import Tidied, tidy
-from memory.facts.ledger import as_known, changed
 from memory.facts.rows import show
+from memory.facts.slots import as_known, changed, slot_of
 from memory.facts.statements import Cardinality, Status, fold, triple_of
 from storage import changes, documents, entities, facts, indexes, tenants
 from storage.database import Database, Transaction
@@ -127,11 +127,11 @@ class Consolidation:
         async with self._db.write(tenant) as tx:
             await facts.lock_owner(tx, fact.scope.owner)
             index = await indexes.of_memory(tx)
-            theirs = await ledger.slot_of(tx, fact)
+            theirs = await slot_of(tx, fact)
             moved = {one.row_id: _under(one, name) for one in theirs}
             if index is None or not moved:
                 return 0
-            slot = {one.row_id: one for one in await ledger.slot_of(tx, next(iter(moved.values())))} | moved
+            slot = {one.row_id: one for one in await slot_of(tx, next(iter(moved.values())))} | moved
             if self._tidied(slot).changes_beliefs:
                 return 0
             change = self._change("link")
@@ -157,7 +157,7 @@ class Consolidation:
         async with self._db.write(tenant) as tx:
             await facts.lock_owner(tx, fact.scope.owner)
             index = await indexes.of_memory(tx)
-            slot = {one.row_id: one for one in await ledger.slot_of(tx, fact)}
+            slot = {one.row_id: one for one in await slot_of(tx, fact)}
             tidied = self._tidied(slot)
             if index is not None:
                 await ledger.unite(tx, index, slot, tidied, change=self._change("merge"))

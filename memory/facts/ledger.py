@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from core.ids import Principal
 from core.metadata import Metadata, Value
 from memory import errors
-from memory.facts.conflicts import NEW, Known, Outcome, Proof, Revision, Verdict, begun, judge, rearranged
+from memory.facts.conflicts import Outcome, Proof, Verdict, begun, in_slot, judge
 from memory.facts.equals import Tidied, Union
 from memory.facts.rows import hide, show, text_digest
+from memory.facts.slots import as_known, changed, oppose, revise, settle, slot_of, went_into
 from memory.facts.statements import Cardinality, Statement, Status, comparable, fold, triple_of
 from memory.facts.timeline import UNDATED
 from memory.facts.types import OnConflict, Written
@@ -77,10 +78,23 @@ async def enter(tx: Transaction, index: IndexRecord, entry: Entry, embedded: Vec
     if verdict.outcome is Outcome.REFUSED:
         return Written(outcome=verdict.outcome, fact=None)
     if verdict.proof is not None:
-        return await _replaced(tx, index, entry, await _prove(tx, index, entry, (verdict, held)))
+        written = await _replaced(tx, index, entry, await _prove(tx, index, entry, (verdict, held)))
+        return await _opposed(tx, written, verdict, known=known)
     made = await _add(tx, index, entry, verdict=verdict, embedded=embedded)
-    await _revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
-    return await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
+    await revise(tx, index, held, (verdict.revisions, made.row_id), change=Change(op="write", actor=entry.actor, at=entry.at))
+    written = await _replaced(tx, index, entry, Written(outcome=verdict.outcome, fact=made, related=verdict.related))
+    return await _opposed(tx, written, verdict, known=known)
+
+
+async def _opposed(tx: Transaction, written: Written, verdict: Verdict, *, known: Sequence[FactRecord]) -> Written:
+    """Notes what speaks against what, where a slot has anything that can: a denial, or a voice that is not believed."""
+    fact = written.fact
+    assert fact is not None, "not refused"
+    mine = [as_known(fact), *(one for one in map(as_known, known) if in_slot(one, as_known(fact)))]
+    challenged = any(one.status is Status.CHALLENGED for one in (*mine, *verdict.revisions))
+    if challenged or not all(one.polarity for one in mine):
+        await oppose(tx, await slot_of(tx, fact))
+    return written
 
 
 def _begun(entry: Entry, known: Sequence[FactRecord]) -> Entry:
@@ -110,14 +124,15 @@ async def lose(
     *,
     reopens: bool = True,
 ) -> None:
-    """Takes sources away from facts (by row): a fact with no other goes, one with others rests on those. Not `reopens`: the
-    sources were true and are only kept no more, so nothing else changes."""
+    """Takes sources away from facts (by row): a fact that no other supports goes, one that others do rests on those. Not
+    `reopens`: the sources were true and are only kept no more, so nothing else changes."""
     touched: set[int] = set()
     for row_id, source in lost:
         await facts.drop_source(tx, row_id, source)
-        touched.add(row_id)
+        if source.supports:
+            touched.add(row_id)
     found = await facts.by_rows(tx, sorted(touched))
-    left = await facts.sources_of(tx, sorted(found))
+    left = await facts.proofs_of(tx, sorted(found))
     for row_id in found:
         now = (await facts.by_rows(tx, [row_id]))[row_id]  # the one before may have changed it
         if row_id not in left:
@@ -132,7 +147,7 @@ async def discard(
     tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change, *, reopens: bool = True
 ) -> None:
     """Takes a fact out for good, and lets stand again what it had ended, unless it was true and is only kept no more."""
-    doomed = [fact, *[one for one in await slot_of(tx, fact) if await _went_into(tx, one, fact)]]
+    doomed = [fact, *[one for one in await slot_of(tx, fact) if await went_into(tx, one, fact)]]
     await facts.remove(tx, [one.row_id for one in doomed])
     for one in doomed:
         await hide(tx, index, one)
@@ -149,39 +164,12 @@ async def reject(tx: Transaction, index: IndexRecord, fact: FactRecord, change: 
     return gone
 
 
-async def settle(tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change) -> None:
-    """Places the facts of `fact`'s slot anew, after it went, came back or weighs otherwise."""
-    if index is None:
-        return
-    slot = {one.row_id: one for one in await slot_of(tx, fact)}
-    mine = slot.get(fact.row_id)
-    if mine is not None and mine.status != Status.REJECTED:
-        await _arrange(tx, index, slot, gone=None, change=change)
-        return
-    for one in [one for one in slot.values() if one.withdrawn and one.superseded_by == fact.row_id and not _equal(one, fact)]:
-        slot[one.row_id] = await changed(tx, one, change, withdrawn=False)
-    await _arrange(tx, index, slot, gone=fact.row_id, change=change)
-    prefix = triple_of(fact.entity, fact.attribute, "")
-    for one in await facts.superseded(tx, fact.scope, prefix, by=fact.row_id):  # other values, where there may be many
-        await _arrange(tx, index, {each.row_id: each for each in await slot_of(tx, one)}, gone=fact.row_id, change=change)
-
-
-async def _arrange(
-    tx: Transaction, index: IndexRecord, slot: Mapping[int, FactRecord], *, gone: int | None, change: Change
-) -> None:
-    """Places the facts of a slot by what they say; `gone` ends none of them any more."""
-    known = [as_known(one) for one in slot.values()]
-    held = [replace(one, superseded_by=None) if one.superseded_by == gone else one for one in known]
-    revisions = rearranged(held, outside=True)
-    await _revise(tx, index, slot, (revisions, None), change=change)
-
-
 async def unite(tx: Transaction, index: IndexRecord, slot: Mapping[int, FactRecord], tidied: Tidied, *, change: Change) -> None:
     """Makes one of facts that are equal: one stays, with the proofs of all, the others lead to it and are kept with theirs."""
     held = dict(slot)
     for union in tidied.unions:
         kept, gone = slot[union.kept.id], [slot[row] for row in union.gone]
-        its = await facts.sources_of(tx, [one.row_id for one in (kept, *gone)])
+        its = await facts.proofs_of(tx, [one.row_id for one in (kept, *gone)])
         sources = {(one.type, one.id, one.start): one for row in its.values() for one in row}
         await facts.add_sources(tx, kept.row_id, tuple(sources.values()))
         proofs = sum(one.trust >= union.kept.trust for one in sources.values())
@@ -193,7 +181,9 @@ async def unite(tx: Transaction, index: IndexRecord, slot: Mapping[int, FactReco
             held[one.row_id] = await changed(tx, one, change, **retired)
             await show(tx, index, held[one.row_id])
     if not tidied.changes_beliefs:
-        await _revise(tx, index, held, (tidied.revisions, None), change=change)
+        await revise(tx, index, held, (tidied.revisions, None), change=change)
+    if slot:
+        await oppose(tx, await slot_of(tx, next(iter(held.values()))))
 
 
 async def _with_all(
@@ -210,44 +200,6 @@ async def _with_all(
         "expires_at": max(ends) if len(ends) == len(every) else None,
     }
     return await changed(tx, kept, change, **{name: value for name, value in values.items() if value != getattr(kept, name)})
-
-
-async def changed(tx: Transaction, fact: FactRecord, change: Change, **values: object) -> FactRecord:
-    """The fact with other values; Conflict when somebody else changed it meanwhile."""
-    now = await facts.change(tx, fact, change, **values)
-    if now is None:
-        raise errors.fact_moved(fact.id)
-    return now
-
-
-async def slot_of(tx: Transaction, fact: FactRecord) -> Sequence[FactRecord]:
-    """Every fact about the same attribute of the same entity; where there may be many values, about the same value."""
-    if fact.cardinality == Cardinality.ONE:
-        return await facts.exclusive(tx, fact.scope, triple_of(fact.entity, fact.attribute, ""))
-    return [one for one in await facts.same(tx, fact.scope, fact.triple) if one.cardinality == fact.cardinality]
-
-
-def as_known(fact: FactRecord) -> Known:
-    """A fact as the gate sees it. One whose time is over keeps its place: what it had ended does not come back for that."""
-    status = Status(fact.status)
-    if status is Status.EXPIRED:
-        status = Status.ACTIVE if fact.valid_to is None else Status.SUPERSEDED
-    return Known(
-        id=fact.row_id,
-        entity=fact.entity,
-        attribute=fact.attribute,
-        value=fact.value,
-        text=fact.text,
-        polarity=fact.polarity,
-        cardinality=Cardinality(fact.cardinality),
-        status=status,
-        trust=fact.trust,
-        valid_from=fact.valid_from,
-        valid_to=fact.valid_to,
-        seen_at=fact.seen_at,
-        superseded_by=fact.superseded_by,
-        withdrawn=fact.withdrawn,
-    )
 
 
 def marks(entity: str, attribute: str, value: str, *, holds: bool) -> tuple[Mark, ...]:
@@ -288,24 +240,6 @@ async def _known(tx: Transaction, scope: FactScope, new: Statement) -> Sequence[
     return tuple({fact.row_id: fact for fact in (*slot, *near)}.values())
 
 
-async def _went_into(tx: Transaction, one: FactRecord, fact: FactRecord) -> bool:
-    """Whether a fact was united with another, at once or by way of those between."""
-    seen: set[int] = set()
-    while one.withdrawn and one.superseded_by is not None and one.row_id not in seen and _equal(one, fact):
-        if one.superseded_by == fact.row_id:
-            return True
-        seen.add(one.row_id)
-        found = await facts.find(tx, one.scope.owner, one.superseded_by)
-        if found is None:
-            return False
-        one = found
-    return False
-
-
-def _equal(one: FactRecord, other: FactRecord) -> bool:
-    return (one.triple, one.polarity) == (other.triple, other.polarity)
-
-
 async def _similarity(
     tx: Transaction, index: IndexRecord, new: Statement, *, known: Sequence[FactRecord], embedded: Vectors
 ) -> dict[int, float]:
@@ -334,7 +268,7 @@ async def _prove(
     await facts.add_sources(tx, fact.row_id, entry.sources)
     change = Change(op=verdict.outcome.value, actor=entry.actor, at=entry.at)
     proven = await _weighed(tx, index, fact, proven=(proof, entry), change=change)
-    await _revise(tx, index, {**held, fact.row_id: proven}, (verdict.revisions, None), change=change)
+    await revise(tx, index, {**held, fact.row_id: proven}, (verdict.revisions, None), change=change)
     now = await facts.find(tx, fact.scope.owner, fact.row_id)
     return Written(outcome=verdict.outcome, fact=now, related=verdict.related)
 
@@ -356,7 +290,7 @@ async def _weighed(
 ) -> FactRecord:
     """With one more proof, and with what an explicit write asks for besides."""
     proof, entry = proven
-    sources = (await facts.sources_of(tx, [fact.row_id])).get(fact.row_id, ())
+    sources = (await facts.proofs_of(tx, [fact.row_id])).get(fact.row_id, ())
     now = await facts.weigh(tx, fact, proofs=sum(one.trust >= proof.trust for one in sources), seen_at=proof.seen_at)
     values: dict[str, object] = {}
     if (proof.trust, proof.valid_from) != (fact.trust, fact.valid_from):
@@ -407,29 +341,6 @@ async def _add(tx: Transaction, index: IndexRecord, entry: Entry, *, verdict: Ve
     await vectors.put(tx, index.model, {digest: embedded[digest]}, entry.at)
     await show(tx, index, made, fresh=True)
     return made
-
-
-async def _revise(
-    tx: Transaction,
-    index: IndexRecord,
-    held: Mapping[int, FactRecord],
-    revised: tuple[Sequence[Revision], int | None],
-    *,
-    change: Change,
-) -> None:
-    """Writes revisions of the facts in `held`; NEW in them stands for the row given."""
-    revisions, made = revised
-    for revision in revisions:
-        fact = held[revision.id]
-        ended_by = made if revision.superseded_by == NEW else revision.superseded_by
-        status = fact.status if fact.status == Status.EXPIRED else revision.status
-        values = (status, revision.valid_to, ended_by, revision.withdrawn or fact.withdrawn)
-        if values == (fact.status, fact.valid_to, fact.superseded_by, fact.withdrawn):
-            continue
-        now = await changed(
-            tx, fact, change, status=values[0], valid_to=values[1], superseded_by=values[2], withdrawn=values[3]
-        )
-        await show(tx, index, now)
 
 
 async def _rest_on(

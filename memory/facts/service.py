@@ -14,9 +14,10 @@ from inference.port import Embedder, Finding, Purpose, Scanner
 from memory import errors
 from memory.facts import ledger, stating
 from memory.facts.conflicts import Outcome
-from memory.facts.ledger import Entry, Vectors, changed, discard, enter, fact_marks, settle
+from memory.facts.ledger import Entry, Vectors, discard, enter, fact_marks
 from memory.facts.profile import holding
 from memory.facts.rows import show, text_digest
+from memory.facts.slots import changed, settle
 from memory.facts.sources import cited, named
 from memory.facts.statements import Cardinality, Kind, Statement, Status, Trust, fold
 from memory.facts.types import Fact, FactAt, FactGone, FactHistory, FactPatch, FactRequest, Profile, WrittenAt

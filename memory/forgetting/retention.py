@@ -16,6 +16,7 @@ from core.ids import TenantId
 from core.telemetry import log
 from memory.facts import ledger
 from memory.facts.rows import hide, text_digest
+from memory.facts.slots import changed
 from memory.facts.statements import Status
 from memory.forgetting.erasure import take_out
 from memory.types import Dependent, Loss, Progress
@@ -181,7 +182,7 @@ class Retention:
             if now is None or now.revision != one.revision or now.pinned:
                 continue
             if expire:
-                await hide(tx, index, await ledger.changed(tx, now, change, status=Status.EXPIRED))
+                await hide(tx, index, await changed(tx, now, change, status=Status.EXPIRED))
             else:
                 await ledger.discard(tx, index, now, change, reopens=False)
                 await vectors.drop_unused(tx, [text_digest(now.text)])

@@ -17,6 +17,7 @@ from core.limits import Limits
 from memory import errors
 from memory.facts import ledger
 from memory.facts.rows import hide, text_digest
+from memory.facts.slots import changed, settle
 from memory.facts.statements import Status
 from memory.forgetting.erasure import take_out
 from memory.forgetting.relevance import meant
@@ -214,7 +215,7 @@ async def _take_fact(tx: Transaction, index: IndexRecord | None, fact: FactRecor
         return 0
     if mode is Mode.EXPIRE:
         if now.status not in {Status.EXPIRED, Status.REJECTED}:
-            await ledger.changed(tx, now, change, status=Status.EXPIRED)
+            await changed(tx, now, change, status=Status.EXPIRED)
             await hide(tx, index, now)
         return 0
     buried = await ledger.bury(tx, now, change.at)
@@ -222,9 +223,9 @@ async def _take_fact(tx: Transaction, index: IndexRecord | None, fact: FactRecor
         await ledger.discard(tx, index, now, change)
         await vectors.drop_unused(tx, [text_digest(now.text)])
     elif now.status != Status.REJECTED:
-        now = await ledger.changed(tx, now, change, status=Status.REJECTED, valid_to=None, superseded_by=None)
+        now = await changed(tx, now, change, status=Status.REJECTED, valid_to=None, superseded_by=None)
         await hide(tx, index, now)
-        await ledger.settle(tx, index, now, change)
+        await settle(tx, index, now, change)
     return buried
 
 

@@ -215,7 +215,8 @@ async def _known(tx: Transaction, found: tuple[FactRecord, ...]) -> tuple[Known 
         Known(
             fact=one,
             session=_session_of(one, spoken),
-            sources=sources.get(one.row_id, ()),
+            # What contradicts it is behind the facts that do, which go out as well.
+            sources=tuple(source for source in sources.get(one.row_id, ()) if source.record.supports),
             former=await facts.history(tx, one, limit=HISTORY_MAX),
             withdraws=one.row_id in withdrawing,
         )

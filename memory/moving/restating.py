@@ -20,6 +20,7 @@ from memory.facts import ledger, stating
 from memory.facts.conflicts import Outcome
 from memory.facts.ledger import Entry, Vectors, enter
 from memory.facts.rows import show, text_digest
+from memory.facts.slots import changed, oppose, slot_of
 from memory.facts.sources import document_seen
 from memory.facts.statements import Cardinality, Kind, Statement, Status, triple_of
 from memory.facts.timeline import UNDATED
@@ -193,7 +194,9 @@ async def _stand(tx: Transaction, index: IndexRecord, made: FactRecord, said: tu
     if status is Status.REJECTED:
         await ledger.reject(tx, index, now, change)
     else:
-        await show(tx, index, await ledger.changed(tx, now, change, status=status))
+        now = await changed(tx, now, change, status=status)
+        await show(tx, index, now)
+        await oppose(tx, await slot_of(tx, now))
 
 
 async def _end(tx: Transaction, index: IndexRecord, course: Course, given: tuple[ReplacedItem, Change]) -> None:
@@ -209,15 +212,15 @@ async def _end(tx: Transaction, index: IndexRecord, course: Course, given: tuple
     standing = [fact for fact in old if fact.status == Status.ACTIVE and fact.cardinality == Cardinality.MANY]
     if standing and new:
         ended = {"status": Status.SUPERSEDED, "valid_to": one.at, "superseded_by": new[-1].row_id}
-        await show(tx, index, await ledger.changed(tx, standing[-1], change, **ended))
+        await show(tx, index, await changed(tx, standing[-1], change, **ended))
 
 
 async def _is_here(tx: Transaction, scope: FactScope, new: Statement, sources: Sequence[SourceRecord]) -> bool:
     """Whether a fact says this and has all these proofs."""
     same = await facts.same(tx, scope, triple_of(new.entity, new.attribute, new.value))
-    held = await facts.sources_of(tx, [one.row_id for one in same if one.polarity == new.polarity])
-    wanted = {(one.type, one.id, one.start) for one in sources}
-    return any(wanted <= {(one.type, one.id, one.start) for one in its} for its in held.values())
+    held = await facts.proofs_of(tx, [one.row_id for one in same if one.polarity == new.polarity])
+    wanted = {one.place for one in sources}
+    return any(wanted <= {one.place for one in its} for its in held.values())
 
 
 async def _scope(tx: Transaction, course: Course, item: FactItem | ReplacedItem) -> FactScope:

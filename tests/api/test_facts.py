@@ -159,7 +159,8 @@ def test_what_messages_state_is_learned_with_its_source(operator: httpx.Client, 
     say(operator, user, "Hello! I live in Oslo.", id="m1")
     (fact,) = listed(operator, user)
     assert (fact["entity"], fact["attribute"], fact["value"], fact["trust"]) == ("Ann", "home", "Oslo", 3)
-    assert fact["sources"] == [{"type": "message", "id": "m1", "session_id": session, "span": [7, 21], "trust": 3}]
+    source = {"type": "message", "id": "m1", "session_id": session, "span": [7, 21], "trust": 3, "stance": "supports"}
+    assert fact["sources"] == [source]
     say(operator, user, "I moved to Bergen.", DAY_5)
     assert held(operator, user) == ["Bergen"]
 

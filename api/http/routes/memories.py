@@ -109,7 +109,7 @@ _FACT: Mapping[str, object] = {
     "agent_id": None,
     "session_id": None,
     "recorded_at": "2026-05-01T09:00:01Z",
-    "sources": [{"type": "message", "id": "m1", "session_id": "chat-17", "span": [0, 16], "trust": 3}],
+    "sources": [{"type": "message", "stance": "supports", "id": "m1", "session_id": "chat-17", "span": [0, 16], "trust": 3}],
 }
 _WRITTEN: Mapping[str, object] = {"id": _ID, "outcome": "superseded", "related": [_OLD], "offset": 44, "warnings": []}
 _NO_FACT = Trouble(kind=NotFound, code="memory.no_such_fact", detail=f"there is no fact {_OLD!r} of this user")
