@@ -60,6 +60,8 @@ async def add(tx: Transaction, session: SessionRecord, new: Sequence[NewMessage]
 
 async def by_client_ids(tx: Transaction, session_id: int, ids: Sequence[str]) -> dict[str, MessageRecord]:
     """Those of the session that are there already."""
+    if not ids:
+        return {}
     statement = select(messages).where(*_of(tx, session_id), messages.c.client_id.in_(ids))
     return {str(row["client_id"]): message_record(row) for row in (await tx.execute(statement)).mappings()}
 

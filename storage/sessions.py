@@ -20,6 +20,11 @@ from storage.statements import locked, upsert
 ERASED = "erased:"
 
 # Made once, as in storage/passages.py: building a statement costs more than running it.
+_LIVING = select(sessions).where(
+    sessions.c.tenant == bindparam("tenant"),
+    sessions.c.id == bindparam("row"),
+    ~sessions.c.owner.startswith(ERASED, autoescape=True),
+)
 _NAMED = select(sessions).where(
     sessions.c.tenant == bindparam("tenant"),
     sessions.c.owner == bindparam("owner"),
@@ -44,10 +49,8 @@ async def find(reads: Reads, owner: Principal, session: SessionId) -> SessionRec
 
 async def lock(tx: Transaction, row_id: int) -> SessionRecord | None:
     """The session as it is now, locked until the commit; None when it is gone, or being erased."""
-    mine = (sessions.c.tenant == tx.tenant, sessions.c.id == row_id, ~sessions.c.owner.startswith(ERASED, autoescape=True))
-    statement = select(sessions).where(*mine)
-    row = (await tx.execute(locked(tx, statement))).mappings().first()
-    return None if row is None else _record(row)
+    found = await tx.rows(locked(tx, _LIVING), {"tenant": tx.tenant, "row": row_id})
+    return _record(found[0]) if found else None
 
 
 async def by_rows(tx: Transaction, row_ids: tuple[int, ...]) -> dict[int, SessionRecord]:

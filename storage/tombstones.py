@@ -74,10 +74,11 @@ async def bury(tx: Transaction, owner: Principal, marks: Iterable[Mark], at: dat
 
 async def refused(tx: Transaction, owner: Principal, marks: Iterable[Mark]) -> frozenset[Mark]:
     """Those of `marks` that are buried."""
-    keys = await secrets_of(tx, owner)
+    asked = set(marks)
+    keys = await secrets_of(tx, owner) if asked else ()
     if not keys:
         return frozenset()
-    wanted = {(mark.scope, digest(key, mark)): mark for mark in set(marks) for key in keys}
+    wanted = {(mark.scope, digest(key, mark)): mark for mark in asked for key in keys}
     digests = [each for _, each in wanted]
     found: set[Mark] = set()
     for start in range(0, len(digests), ROWS_PER_STATEMENT):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, delete, select, tuple_
 
 from storage.cache_tables import cache_entries
-from storage.database import Transaction
+from storage.database import Reads, Transaction
 from storage.memory_tables import memory_rows
 from storage.statements import ROWS_PER_STATEMENT, upsert
 from storage.tables import chunks, vectors
@@ -31,16 +31,16 @@ async def get(tx: Transaction, model: str, digests: Sequence[bytes]) -> dict[byt
     return found
 
 
-async def known(tx: Transaction, model: str, digests: Sequence[bytes]) -> frozenset[bytes]:
+async def known(reads: Reads, model: str, digests: Sequence[bytes]) -> frozenset[bytes]:
     """Which of the texts have a vector."""
     found: set[bytes] = set()
     for start in range(0, len(digests), ROWS_PER_STATEMENT):
         statement = select(vectors.c.text_sha256).where(
-            vectors.c.tenant == tx.tenant,
+            vectors.c.tenant == reads.tenant,
             vectors.c.model == model,
             vectors.c.text_sha256.in_(digests[start : start + ROWS_PER_STATEMENT]),
         )
-        found.update((await tx.execute(statement)).scalars())
+        found.update(row[0] for row in await reads.tuples(statement))
     return frozenset(found)
 
 

@@ -4,6 +4,7 @@ Echoes are no evidence: text in a fence of the context call is not read (extract
 no proof to what is known; and a sentence that is a known fact's text, word for word, is ours being repeated, not the user's.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,12 +88,8 @@ class FactLearner:
 
     async def read(self, caller: Caller, session: SessionRecord, said: Sequence[Heard]) -> Lesson:
         """An append never fails for this: what cannot be read teaches nothing, and the log says so."""
-        learned: dict[int, Learned] = {}
-        for heard in (one for one in said if not one.learned):
-            try:
-                learned[heard.seq] = _learn(heard, user_name(session.owner))
-            except _STUMBLES as stumble:
-                log.warning("message_not_learned_from", session=session.row_id, seq=heard.seq, error=type(stumble).__name__)
+        # 0.4 ms a message, up to 40 for a long one, and 256 come at once.
+        learned = await asyncio.to_thread(_learned, session, said)
         texts = sorted({one.text for its in learned.values() for one in its.statements})
         try:
             made = (
@@ -129,6 +126,16 @@ class FactDependent:
 
     def _change(self, op: str) -> Change:
         return Change(op=op, actor="removal", at=self._clock.now())
+
+
+def _learned(session: SessionRecord, said: Sequence[Heard]) -> Mapping[int, Learned]:
+    learned: dict[int, Learned] = {}
+    for heard in (one for one in said if not one.learned):
+        try:
+            learned[heard.seq] = _learn(heard, user_name(session.owner))
+        except _STUMBLES as stumble:
+            log.warning("message_not_learned_from", session=session.row_id, seq=heard.seq, error=type(stumble).__name__)
+    return learned
 
 
 def _learn(heard: Heard, user: str) -> Learned:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.caller import Caller, Grant
 from core.clock import Clock
-from core.ids import SessionId, TenantId, make_id
+from core.ids import Principal, SessionId, TenantId, make_id
 from core.limits import Limits
 from core.metadata import Metadata, Value, check_metadata
 from core.paging import Page, PageRequest
@@ -71,7 +71,7 @@ class Memory:
         self._clock = clock
         self._learners = learners
         self._scanner = scanner  # None: nothing is looked for
-        self._locks: WeakValueDictionary[tuple[TenantId, int], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[TenantId, Principal, SessionId], asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, caller: Caller, request: SessionRequest) -> tuple[SessionRecord, bool]:
         """The session, and whether it was made now. Conflict when one of that id is there and differs."""
@@ -141,9 +141,7 @@ class Memory:
         """Writes messages down, all or none, once each: what has an id that is there already is not written again."""
         caller.require(Grant.WRITE)
         metadata = check(said, self._limits)
-        async with self._db.read(caller.tenant) as tx:
-            row_id = (await self._session(tx, caller, session)).row_id
-        lock = self._locks.setdefault((caller.tenant, row_id), asyncio.Lock())
+        lock = self._locks.setdefault((caller.tenant, caller.subject, session), asyncio.Lock())
         async with lock:
             appended = await self._append(caller, session, said, metadata)
         self._progress.wake()
@@ -166,12 +164,14 @@ class Memory:
             stored = await messages.by_client_ids(tx, found.row_id, [one.id for one in said if one.id is not None])
             buried = await _buried(tx, found, [one for one in said if one.id not in stored])
         planned = plan(found, said, stored, metadata=metadata, buried=buried, now=self._clock.now())
-        planned = await asyncio.to_thread(self._screened, planned)
-        windows, tokens = await asyncio.to_thread(self._cut, planned)
+        planned, windows, tokens = await asyncio.to_thread(self._looked_through, planned)
         embedded = await self._embed(caller, {window.body for its in windows for window in its})
         heard = [self._heard(draft) for draft in planned.drafts if not draft.quarantined]
         lessons = [await learner.read(caller, found, heard) for learner in self._learners if heard]
         return _Work(plan=planned, windows=windows, tokens=tokens, vectors=embedded, lessons=tuple(lessons))
+
+    def _looked_through(self, planned: Plan) -> tuple[Plan, tuple[tuple[Window, ...], ...], tuple[int, ...]]:
+        return (kept := self._screened(planned)), *self._cut(kept)
 
     def _screened(self, planned: Plan) -> Plan:
         scan = None if self._scanner is None else self._scanner.scan
@@ -185,8 +185,7 @@ class Memory:
 
     async def _embed(self, caller: Caller, bodies: set[str]) -> Vectors:
         digests = {text_digest(body): body for body in sorted(bodies)}
-        async with self._db.read(caller.tenant) as tx:
-            known = await vectors.known(tx, self._embedder.spec.digest, list(digests))
+        known = await vectors.known(self._db.glance(caller.tenant), self._embedder.spec.digest, list(digests))
         missing = [digest for digest in digests if digest not in known]
         made = await caller.deadline.wait(
             self._embedder.embed([digests[digest] for digest in missing], Purpose.PASSAGE), "embedding the messages"

@@ -246,23 +246,25 @@ async def test_a_deleted_session_leaves_no_node_and_no_row(room: Room) -> None:
     assert (await room.library.engine.stats(Collection.of_index(index))).rows == 0
 
 
-@pytest.mark.parametrize("tokens_max", [1, 60, 400, 2_000, 50_000])
-async def test_what_stands_is_chosen_from_the_highest_level_that_has_enough(room: Room, tokens_max: int) -> None:
-    await room.say(1, 480)
+@pytest.mark.timeout(60)  # embeds 150 messages
+async def test_what_stands_is_chosen_from_the_highest_level_that_has_enough(room: Room) -> None:
+    await room.say(1, 150)
     await room.compression.compress(room.caller, CHAT, 200, Mode.AUTO)
     nodes = await room.nodes()
     levels = [[node_of(one) for one in nodes if one.level == level] for level in range(nodes[-1].level + 1)]
-    assert len(levels) > 2
-    enough = (level for level in reversed(levels) if sum(node.tokens for node in level) >= 6 * tokens_max)
-    level = next(enough, levels[0])
-    expected = select([one for node in level for one in node.sentences], tokens_max)
-    found = await room.compression.standing(room.caller, CHAT, tokens_max)
-    assert [one.text for one in expected] == [] if found is None else [one.text for one in found.sentences]
-    assert found is None or found.id == row_name("sum", nodes[-1].row_id)
+    assert len(levels) > 1
+    for tokens_max in (1, 20, 60, 200, 400, 2_000, 50_000):
+        enough = (level for level in reversed(levels) if sum(node.tokens for node in level) >= 6 * tokens_max)
+        level = next(enough, levels[0])
+        expected = select([one for node in level for one in node.sentences], tokens_max)
+        found = await room.compression.standing(room.caller, CHAT, tokens_max)
+        assert [one.text for one in expected] == ([] if found is None else [one.text for one in found.sentences])
+        assert found is None or found.id == row_name("sum", nodes[-1].row_id)
 
 
+@pytest.mark.timeout(60)  # embeds 150 messages
 async def test_of_a_long_session_only_the_level_that_is_chosen_from_is_read(room: Room) -> None:
-    await room.say(1, 480)
+    await room.say(1, 150)
     await room.compression.compress(room.caller, CHAT, 200, Mode.AUTO)
     first = (await standing_texts(room, 60))[0]
     top = (await room.nodes())[-1]
