@@ -63,6 +63,7 @@ class FactRecord:
 class SourceRecord:
     """Where a fact comes from: `type` message (`id` its row), document (`id` index/document@version) or caller (`id` names one
     write). `trust` and `at` are those of the statement that it was a source of; one that contradicts a fact stated another.
+    `quote` is a digest of the words of a document that were cited.
     """
 
     type: SourceType
@@ -72,6 +73,7 @@ class SourceRecord:
     trust: int
     at: datetime | None
     stance: Stance = "supports"
+    quote: str | None = None
 
     @property
     def supports(self) -> bool:

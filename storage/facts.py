@@ -302,11 +302,12 @@ async def add_sources(tx: Transaction, fact_row: int, sources: Sequence[SourceRe
             "stance": one.stance,
             "trust": one.trust,
             "at": one.at,
+            "quote": one.quote,
         }
         for one in sources
     ]
     made = upsert(tx, fact_sources)
-    own = {name: made.excluded[name] for name in ("end", "stance", "trust", "at")}
+    own = {name: made.excluded[name] for name in ("end", "stance", "trust", "at", "quote")}
     keys = list(fact_sources.primary_key.columns)
     await tx.execute(
         made.on_conflict_do_update(index_elements=keys, set_=own, where=fact_sources.c.stance == "contradicts"), rows
@@ -386,6 +387,7 @@ def _source(row: Mapping[Any, Any]) -> SourceRecord:
         trust=row["trust"],
         at=row["at"],
         stance=row["stance"],
+        quote=row["quote"],
     )
 
 

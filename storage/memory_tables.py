@@ -188,6 +188,7 @@ fact_sources = table(
     Column("stance", Text, nullable=False),  # supports | contradicts
     Column("trust", Integer, nullable=False),  # of the statement that it was a source of
     Column("at", Moment),  # since when that statement holds
+    Column("quote", Text),  # of a span of a document: a digest of its words, to find them by in another version
     Index("fact_sources_by_source", "tenant", "source_type", "source_id"),
 )
 

@@ -39,7 +39,8 @@ _Reason = Annotated[str, Field(max_length=1_000), NO_NUL]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceIn(Wire):
-    """What a fact rests on: a message of the user (`session_id`), or a document as it is now (`index`)."""
+    """What a fact rests on: a message of the user (`session_id`), or a document as it is now (`index`). `span`: the code
+    points of the message's content, or of the document's text, that say it."""
 
     type: Literal["message", "document"]
     id: str
@@ -269,7 +270,7 @@ def _source(one: SourceIn) -> MessageSource | DocumentSource:
             span=one.span,
         )
     index = IndexName(check_name(one.index or "", what="the index of a source"))
-    return DocumentSource(index=index, document=DocumentId(check_document_id(one.id)))
+    return DocumentSource(index=index, document=DocumentId(check_document_id(one.id)), span=one.span)
 
 
 def patch_of(body: MemoryPatch) -> FactPatch:

@@ -1,7 +1,7 @@
-"""Facts tended behind the requests: those whose time is over expire, proofs by documents that are gone go, facts about one
-whose other name was learned later get the one name, and what says the same becomes one. Nothing is judged or rewritten: where
-that would change what is believed, it is left alone. Each step is one small transaction, by compare-and-swap, and may be cut
-off at any moment."""
+"""Facts tended behind the requests: those whose time is over expire, proofs by documents, or passages of them, that are gone
+go, facts about one whose other name was learned later get the one name, and what says the same becomes one. Nothing is judged
+or rewritten: where that would change what is believed, it is left alone. Each step is one small transaction, by
+compare-and-swap, and may be cut off at any moment."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,12 +13,14 @@ from core.ids import DocumentId, IndexName, TenantId
 from core.telemetry import log
 from memory.facts import ledger
 from memory.facts.equals import Tidied, tidy
+from memory.facts.quotes import locate
 from memory.facts.rows import show
 from memory.facts.slots import as_known, changed, slot_of
 from memory.facts.statements import Cardinality, Status, fold, triple_of
 from storage import changes, documents, entities, facts, indexes, tenants
 from storage.database import Database, Transaction
 from storage.fact_records import Change, FactRecord, SourceRecord
+from storage.records import DocumentRecord
 
 LOOK_S = 60.0
 BATCH = 200
@@ -75,17 +77,31 @@ class Consolidation:
     async def _unprove(self, tenant: TenantId) -> int:
         async with self._db.read(tenant) as tx:
             cited = await facts.citing_documents(tx)
-            gone = [(row, source) for row, source in cited if not await _is_there(tx, source)]
-        return sum([await self._drop(tenant, row, source) for row, source in gone])
+            due = [(row, source) for row, source in cited if _is_due(await _document_of(tx, source), source)]
+        return sum([await self._check_source(tenant, row, source) for row, source in due])
 
-    async def _drop(self, tenant: TenantId, row: int, source: SourceRecord) -> bool:
+    async def _check_source(self, tenant: TenantId, row: int, source: SourceRecord) -> bool:
+        """True when the fact lost it. A passage that a new version still has is cited there from now on."""
+        async with self._db.read(tenant) as tx:
+            document = await _document_of(tx, source)
+            text = await _text_of(tx, document)
+        if not _is_due(document, source):
+            return False
+        span = None if source.quote is None else await asyncio.to_thread(locate, text, source.quote)
         async with self._db.write(tenant) as tx:
             fact = (await facts.by_rows(tx, [row])).get(row)
             if fact is None:
                 return False
             await facts.lock_owner(tx, fact.scope.owner)
-            if not await _is_there(tx, source):
-                await ledger.lose(tx, await indexes.of_memory(tx), [(row, source)], self._change("source_removed"))
+            now = await _document_of(tx, source)
+            held = (await facts.sources_of(tx, [row])).get(row, ())
+            if source not in held or (now and now.live_version_id) != (document and document.live_version_id):
+                return False  # somebody changed it meanwhile: the next look sees it as it is then
+            if document is not None and span is not None:
+                name = f"{_place(source)[0]}/{document.id}@{document.version}"
+                await ledger.move(tx, row, source, replace(source, id=name, start=span[0], end=span[1]))
+                return False
+            await ledger.lose(tx, await indexes.of_memory(tx), [(row, source)], self._change("source_removed"))
         return True
 
     async def _tidy(self, tenant: TenantId) -> int:
@@ -188,9 +204,28 @@ def _only_value(fact: FactRecord) -> str | None:
     return None if fact.cardinality == Cardinality.ONE else fold(fact.value)
 
 
-async def _is_there(tx: Transaction, source: SourceRecord) -> bool:
-    """Whether the document lives, in this version or another."""
+def _place(source: SourceRecord) -> tuple[IndexName, DocumentId, str]:
+    """Of a document that is cited: its index, its id and its version."""
     index, _, rest = source.id.partition("/")
-    found = await indexes.find(tx, IndexName(index))
-    document = None if found is None else await documents.find(tx, found.id, DocumentId(rest.rpartition("@")[0]))
-    return document is not None and document.live_version_id is not None
+    document, _, version = rest.rpartition("@")
+    return IndexName(index), DocumentId(document), version
+
+
+async def _document_of(tx: Transaction, source: SourceRecord) -> DocumentRecord | None:
+    """The document if it lives, in this version or another."""
+    name, document, _ = _place(source)
+    index = await indexes.find(tx, name)
+    there = None if index is None else await documents.find(tx, index.id, document)
+    return None if there is None or there.live_version_id is None else there
+
+
+def _is_due(document: DocumentRecord | None, source: SourceRecord) -> bool:
+    """Whether the document is gone, or was quoted in another version than the one that lives."""
+    return document is None or (source.quote is not None and str(document.version) != _place(source)[2])
+
+
+async def _text_of(tx: Transaction, document: DocumentRecord | None) -> str:
+    if document is None or document.live_version_id is None:
+        return ""
+    text, _ = await documents.text_slice(tx, document.live_version_id, 0, None) or ("", 0)
+    return text

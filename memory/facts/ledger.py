@@ -143,6 +143,15 @@ async def lose(
             await facts.weigh(tx, now, proofs=sum(one.trust >= now.trust for one in left[row_id]))
 
 
+async def move(tx: Transaction, row_id: int, old: SourceRecord, new: SourceRecord) -> None:
+    """Puts a source of a fact elsewhere: the fact's words stand there now. The owner is locked."""
+    await facts.drop_source(tx, row_id, old)
+    await facts.add_sources(tx, row_id, [new])
+    fact = (await facts.by_rows(tx, [row_id]))[row_id]
+    left = (await facts.proofs_of(tx, [row_id]))[row_id]
+    await facts.weigh(tx, fact, proofs=sum(one.trust >= fact.trust for one in left))
+
+
 async def discard(
     tx: Transaction, index: IndexRecord | None, fact: FactRecord, change: Change, *, reopens: bool = True
 ) -> None:

@@ -1,11 +1,13 @@
 """What a fact rests on, in both directions: from what a writer cites to stored sources, and from those to what clients name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from core.caller import Caller
 from core.errors import NotFound
 from core.ids import SessionId
 from memory import errors
+from memory.facts.quotes import quoted
 from memory.facts.types import DocumentSource, MessageSource, NamedSource
 from storage import documents, facts, indexes, messages, sessions
 from storage.database import Transaction
@@ -64,13 +66,23 @@ async def _message(tx: Transaction, caller: Caller, wanted: MessageSource) -> So
 
 
 async def document_seen(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord | None:
-    """The document as it is now, as a source; None where `eyes` may see none."""
+    """The document as it is now, as a source; None where `eyes` may see none. Invalid for a span that has no word of it."""
     index = await indexes.find(tx, wanted.index)
     found = None if index is None else await documents.find(tx, index.id, wanted.document)
     if found is None or found.live_version_id is None or not eyes.sees().admits(found.envelope.acl):
         return None
     name = f"{wanted.index}/{found.id}@{found.version}"
-    return SourceRecord(type="document", id=name, start=0, end=0, trust=DOCUMENT_TRUST, at=found.envelope.occurred_at)
+    source = SourceRecord(type="document", id=name, start=0, end=0, trust=DOCUMENT_TRUST, at=found.envelope.occurred_at)
+    if wanted.span is None:
+        return source
+    start, end = wanted.span
+    text, length = await documents.text_slice(tx, found.live_version_id, 0, None) or ("", 0)
+    quote = quoted(text, start, end)
+    if quote is None:
+        raise errors.invalid_fact(
+            "/sources", f"hold the span [{start}, {end}), which has no word of the document's {length} code points"
+        )
+    return replace(source, start=start, end=end, quote=quote)
 
 
 async def _document(tx: Transaction, eyes: Caller, wanted: DocumentSource) -> SourceRecord:

@@ -34,10 +34,11 @@ class MessageSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentSource:
-    """A document, as it is now, as the source of a fact."""
+    """A document, as it is now, as the source of a fact; `span` None is all of it."""
 
     index: IndexName
     document: DocumentId
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,8 +247,12 @@ async def _source(tx: Transaction, course: Course, one: SourceItem) -> SourceRec
         name = f"{course.origin}:{one.session}/{one.id}"
     elif one.type == "document":
         index, _, rest = one.id.partition("/")
-        wanted = DocumentSource(index=IndexName(index), document=DocumentId(rest.rpartition("@")[0]))
-        seen = await document_seen(tx, course.eyes, wanted)
+        span = (one.start, one.end) if one.end else None
+        wanted = DocumentSource(index=IndexName(index), document=DocumentId(rest.rpartition("@")[0]), span=span)
+        try:
+            seen = await document_seen(tx, course.eyes, wanted)
+        except Invalid:
+            seen = None  # another document of that name: it has no such span
         if seen is not None and seen.id == one.id:
             return replace(seen, trust=one.trust, at=one.at)
     return SourceRecord(type="caller", id=name, start=one.start, end=one.end, trust=one.trust, at=one.at)
