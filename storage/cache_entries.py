@@ -15,7 +15,7 @@ from core.ids import Principal
 from storage.cache_records import EntryRecord, EntryState, FoundSource
 from storage.cache_tables import cache_entries, cache_sources, cache_tags
 from storage.database import Reads, Transaction
-from storage.statements import ROWS_PER_STATEMENT
+from storage.statements import ROWS_PER_STATEMENT, unindexed
 from storage.tables import vectors
 
 # Answers to one question from several people, looked through until one may be given.
@@ -104,7 +104,7 @@ async def by_question(
 
 async def by_ids(reads: Reads, ids: Sequence[int]) -> dict[int, EntryRecord]:
     """Those that are there, whatever their state."""
-    statement = select(*_LIGHT).where(cache_entries.c.tenant == reads.tenant, cache_entries.c.id.in_(ids))
+    statement = select(*_LIGHT).where(unindexed(cache_entries.c.tenant) == reads.tenant, cache_entries.c.id.in_(ids))
     return {row["id"]: _record(row) for row in await reads.rows(statement)}
 
 
@@ -188,12 +188,12 @@ async def join(tx: Transaction, partition: bytes, groups: Mapping[int, int]) -> 
 
 async def place(tx: Transaction, ids: Sequence[int]) -> None:
     """Their answers were compared with others."""
-    await tx.execute(update(cache_entries).where(*_of(tx), cache_entries.c.id.in_(ids)).values(placed=True))
+    await tx.execute(update(cache_entries).where(*_among(tx, ids)).values(placed=True))
 
 
 async def gather(tx: Transaction, ids: Sequence[int]) -> None:
     """Entries of one answer, put into one group and placed."""
-    statement = update(cache_entries).where(*_of(tx), cache_entries.c.id.in_(ids))
+    statement = update(cache_entries).where(*_among(tx, ids))
     await tx.execute(statement.values(group_id=min(ids), placed=True))
 
 
@@ -295,15 +295,15 @@ async def remove(tx: Transaction, ids: Sequence[int]) -> None:
         gone = ids[start : start + ROWS_PER_STATEMENT]
         for table in (cache_sources, cache_tags):
             await tx.execute(delete(table).where(table.c.tenant == tx.tenant, table.c.entry_id.in_(gone)))
-        await tx.execute(delete(cache_entries).where(*_of(tx), cache_entries.c.id.in_(gone)))
+        await tx.execute(delete(cache_entries).where(*_among(tx, gone)))
 
 
 async def vectors_of(tx: Transaction, ids: Sequence[int]) -> tuple[bytes, ...]:
     """The digests of the vectors of these entries."""
     found: set[bytes] = set()
     for start in range(0, len(ids), ROWS_PER_STATEMENT):
-        some = cache_entries.c.id.in_(ids[start : start + ROWS_PER_STATEMENT])
-        statement = select(cache_entries.c.vector_sha256).where(*_of(tx), some, cache_entries.c.vector_sha256.is_not(None))
+        some = _among(tx, ids[start : start + ROWS_PER_STATEMENT])
+        statement = select(cache_entries.c.vector_sha256).where(*some, cache_entries.c.vector_sha256.is_not(None))
         found |= set((await tx.execute(statement)).scalars())
     return tuple(sorted(found))
 
@@ -355,6 +355,10 @@ def _values(tx: Transaction, new: NewEntry) -> dict[str, Any]:
 
 def _of(tx: Transaction) -> tuple[ColumnElement[bool]]:
     return (cache_entries.c.tenant == tx.tenant,)
+
+
+def _among(tx: Transaction, ids: Sequence[int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return unindexed(cache_entries.c.tenant) == tx.tenant, cache_entries.c.id.in_(ids)
 
 
 def _in_scopes(scopes: Sequence[tuple[str, str]]) -> ColumnElement[bool]:

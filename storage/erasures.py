@@ -30,7 +30,7 @@ from storage.memory_tables import (
     summary_sources,
 )
 from storage.sessions import ERASED
-from storage.statements import ROWS_PER_STATEMENT, locked, upsert
+from storage.statements import ROWS_PER_STATEMENT, locked, unindexed, upsert
 
 _OWNED: tuple[Table, ...] = (
     sessions,
@@ -179,7 +179,7 @@ async def summaries_of_sessions(tx: Transaction, session_ids: Sequence[int]) -> 
 async def remove_summaries(tx: Transaction, row_ids: Sequence[int]) -> None:
     cited = (summary_sources.c.tenant == tx.tenant, summary_sources.c.summary_id.in_(row_ids))
     await tx.execute(delete(summary_sources).where(*cited))
-    await tx.execute(delete(summaries).where(summaries.c.tenant == tx.tenant, summaries.c.id.in_(row_ids)))
+    await tx.execute(delete(summaries).where(unindexed(summaries.c.tenant) == tx.tenant, summaries.c.id.in_(row_ids)))
 
 
 async def loose_rows_of(tx: Transaction, ghost: Principal, *, limit: int) -> tuple[tuple[Subject, int], ...]:
@@ -196,7 +196,7 @@ async def sessions_of(tx: Transaction, ghost: Principal, *, limit: int) -> dict[
 
 
 async def remove_sessions(tx: Transaction, row_ids: Sequence[int]) -> None:
-    await tx.execute(delete(sessions).where(sessions.c.tenant == tx.tenant, sessions.c.id.in_(row_ids)))
+    await tx.execute(delete(sessions).where(unindexed(sessions.c.tenant) == tx.tenant, sessions.c.id.in_(row_ids)))
 
 
 async def remove_entities(tx: Transaction, ghost: Principal) -> int:
@@ -222,7 +222,7 @@ async def alive(tx: Transaction, blocks: Sequence[int]) -> dict[Subject, int]:
     found: dict[Subject, int] = {}
     for subject, ids in wanted.items():
         owned = tables[subject]
-        statement = select(func.count()).select_from(owned).where(owned.c.tenant == tx.tenant, owned.c.id.in_(ids))
+        statement = select(func.count()).select_from(owned).where(unindexed(owned.c.tenant) == tx.tenant, owned.c.id.in_(ids))
         found[subject] = (await tx.execute(statement)).scalar_one() if ids else 0
     return found
 

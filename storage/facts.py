@@ -19,7 +19,7 @@ from storage.database import Transaction
 from storage.documents import thaw
 from storage.fact_records import Change, FactRecord, FactScope, FormerState, SourceRecord, frozen, thawed
 from storage.memory_tables import fact_history, fact_sources, facts
-from storage.statements import ROWS_PER_STATEMENT, starts_with, upsert
+from storage.statements import ROWS_PER_STATEMENT, starts_with, unindexed, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ async def by_rows(tx: Transaction, row_ids: Sequence[int]) -> dict[int, FactReco
     found: dict[int, FactRecord] = {}
     for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
         wanted = row_ids[start : start + ROWS_PER_STATEMENT]
-        statement = select(facts).where(facts.c.tenant == tx.tenant, facts.c.id.in_(wanted))
+        statement = select(facts).where(unindexed(facts.c.tenant) == tx.tenant, facts.c.id.in_(wanted))
         found |= {row["id"]: _record(row) for row in (await tx.execute(statement)).mappings()}
     return found
 
@@ -240,7 +240,7 @@ async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
         gone = row_ids[start : start + ROWS_PER_STATEMENT]
         for table in (fact_sources, fact_history):
             await tx.execute(delete(table).where(table.c.tenant == tx.tenant, table.c.fact_id.in_(gone)))
-        await tx.execute(delete(facts).where(facts.c.tenant == tx.tenant, facts.c.id.in_(gone)))
+        await tx.execute(delete(facts).where(unindexed(facts.c.tenant) == tx.tenant, facts.c.id.in_(gone)))
 
 
 async def of_session(tx: Transaction, session_id: int) -> tuple[FactRecord, ...]:
@@ -320,7 +320,8 @@ async def sources_of(tx: Transaction, row_ids: Sequence[int]) -> Mapping[int, tu
     for start in range(0, len(row_ids), ROWS_PER_STATEMENT):
         wanted = row_ids[start : start + ROWS_PER_STATEMENT]
         statement = select(fact_sources).where(fact_sources.c.tenant == tx.tenant, fact_sources.c.fact_id.in_(wanted))
-        ordered = statement.order_by(fact_sources.c.source_type, fact_sources.c.source_id, fact_sources.c.start)
+        key = (fact_sources.c.fact_id, fact_sources.c.source_type, fact_sources.c.source_id, fact_sources.c.start)
+        ordered = statement.order_by(*key)
         for row in (await tx.execute(ordered)).mappings():
             found[row["fact_id"]].append(_source(row))
     return {row_id: tuple(its) for row_id, its in found.items()}

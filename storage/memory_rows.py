@@ -20,7 +20,7 @@ from storage import indexes
 from storage.database import ChangeDraft, Transaction
 from storage.memory_tables import memory_rows
 from storage.records import IndexRecord
-from storage.statements import ROWS_PER_STATEMENT
+from storage.statements import ROWS_PER_STATEMENT, unindexed
 
 
 class Subject(IntEnum):
@@ -129,7 +129,7 @@ async def retract(
 ) -> None:
     """Takes the subject out of what is searchable; `rows` is how many rows it has or ever had. `told` may follow that it went,
     the rows' own owner without it."""
-    first = select(memory_rows.c.owner).where(memory_rows.c.tenant == tx.tenant, *_of(subject)).limit(1)
+    first = select(memory_rows.c.owner).where(*of_subject(tx, subject)).limit(1)
     owner = told or (await tx.execute(first)).scalar_one_or_none()
     await _drop(tx, subject)
     if rows:
@@ -156,7 +156,7 @@ async def by_keys(tx: Transaction, keys: Sequence[int]) -> dict[int, MemoryRow]:
     found: dict[int, MemoryRow] = {}
     for start in range(0, len(keys), ROWS_PER_STATEMENT):
         wanted = keys[start : start + ROWS_PER_STATEMENT]
-        statement = select(memory_rows).where(memory_rows.c.tenant == tx.tenant, memory_rows.c.key.in_(wanted))
+        statement = select(memory_rows).where(unindexed(memory_rows.c.tenant) == tx.tenant, memory_rows.c.key.in_(wanted))
         for row in (await tx.execute(statement)).mappings():
             found[row["key"]] = _row(row)
     return found
@@ -164,13 +164,13 @@ async def by_keys(tx: Transaction, keys: Sequence[int]) -> dict[int, MemoryRow]:
 
 async def held(tx: Transaction, subject: tuple[Subject, int]) -> dict[int, bytes]:
     """What is searchable of the subject: the digest of each row's text, by the row's key."""
-    statement = select(memory_rows.c.key, memory_rows.c.vector_sha256).where(memory_rows.c.tenant == tx.tenant, *_of(subject))
+    statement = select(memory_rows.c.key, memory_rows.c.vector_sha256).where(*of_subject(tx, subject))
     return {row.key: row.vector_sha256 for row in await tx.execute(statement)}
 
 
 async def page(tx: Transaction, after: int, *, limit: int) -> tuple[MemoryRow, ...]:
     """The tenant's rows in the order of their keys, from behind `after`: for a rebuild."""
-    statement = select(memory_rows).where(memory_rows.c.tenant == tx.tenant, memory_rows.c.key > after)
+    statement = select(memory_rows).where(unindexed(memory_rows.c.tenant) == tx.tenant, memory_rows.c.key > after)
     rows = await tx.execute(statement.order_by(memory_rows.c.key).limit(limit))
     return tuple(_row(row) for row in rows.mappings())
 
@@ -194,12 +194,14 @@ async def covering(tx: Transaction, session_id: int, seq: int) -> tuple[MemoryRo
 
 
 async def _drop(tx: Transaction, subject: tuple[Subject, int]) -> None:
-    await tx.execute(delete(memory_rows).where(memory_rows.c.tenant == tx.tenant, *_of(subject)))
+    await tx.execute(delete(memory_rows).where(*of_subject(tx, subject)))
 
 
-def _of(subject: tuple[Subject, int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def of_subject(tx: Transaction, subject: tuple[Subject, int]) -> tuple[ColumnElement[bool], ...]:
+    """What selects the rows of a subject: a range of keys."""
     first = key_of(*subject, 0)
-    return memory_rows.c.key >= first, memory_rows.c.key < first + (1 << CHUNK_ORDINAL_BITS)
+    mine = unindexed(memory_rows.c.tenant) == tx.tenant
+    return mine, memory_rows.c.key >= first, memory_rows.c.key < first + (1 << CHUNK_ORDINAL_BITS)
 
 
 def _values(

@@ -14,7 +14,7 @@ from storage.database import Reads, Transaction
 from storage.documents import thaw
 from storage.memory_records import SessionRecord, SessionState
 from storage.memory_tables import sessions
-from storage.statements import locked, upsert
+from storage.statements import locked, unindexed, upsert
 
 # The kind of the principal that what is being erased belongs to, one for each erasure: nobody reads or writes as one.
 ERASED = "erased:"
@@ -54,7 +54,7 @@ async def lock(tx: Transaction, row_id: int) -> SessionRecord | None:
 
 
 async def by_rows(tx: Transaction, row_ids: tuple[int, ...]) -> dict[int, SessionRecord]:
-    statement = select(sessions).where(sessions.c.tenant == tx.tenant, sessions.c.id.in_(row_ids))
+    statement = select(sessions).where(unindexed(sessions.c.tenant) == tx.tenant, sessions.c.id.in_(row_ids))
     return {found.row_id: found for found in map(_record, (await tx.execute(statement)).mappings())}
 
 

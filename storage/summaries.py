@@ -11,12 +11,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, bindparam, case, cast, delete, func, insert, or_, select, update
 
 from core.ids import Principal, TenantId
-from core.limits import CHUNK_ORDINAL_BITS
 from storage.database import Transaction
 from storage.memory_records import SessionRecord
-from storage.memory_rows import Subject, key_of
-from storage.memory_tables import memory_rows, sessions, summaries, summary_sources
-from storage.statements import ROWS_PER_STATEMENT
+from storage.memory_rows import Subject, of_subject
+from storage.memory_tables import sessions, summaries, summary_sources
+from storage.statements import ROWS_PER_STATEMENT, unindexed
 
 
 class State(StrEnum):
@@ -172,14 +171,14 @@ async def add(
 async def activate(tx: Transaction, row_ids: Sequence[int]) -> None:
     """From now on they serve."""
     for part in _parts(row_ids):
-        mine = (summaries.c.tenant == tx.tenant, summaries.c.id.in_(part))
+        mine = (unindexed(summaries.c.tenant) == tx.tenant, summaries.c.id.in_(part))
         await tx.execute(update(summaries).where(*mine).values(state=State.ACTIVE))
 
 
 async def empty(tx: Transaction, row_ids: Sequence[int]) -> None:
     """Makes nodes stale: not one of their words is kept. Their searchable rows are retracted by who asks."""
     for part in _parts(row_ids):
-        mine = (summaries.c.tenant == tx.tenant, summaries.c.id.in_(part))
+        mine = (unindexed(summaries.c.tenant) == tx.tenant, summaries.c.id.in_(part))
         await tx.execute(update(summaries).where(*mine).values(state=State.STALE, sentences=[], tokens=0, cover=b""))
         await _forget_sources(tx, part)
 
@@ -188,7 +187,7 @@ async def remove(tx: Transaction, row_ids: Sequence[int]) -> None:
     """The nodes and what they cite. Their searchable rows are retracted by who asks."""
     for part in _parts(row_ids):
         await _forget_sources(tx, part)
-        await tx.execute(delete(summaries).where(summaries.c.tenant == tx.tenant, summaries.c.id.in_(part)))
+        await tx.execute(delete(summaries).where(unindexed(summaries.c.tenant) == tx.tenant, summaries.c.id.in_(part)))
 
 
 async def of_owner(tx: Transaction, owner: Principal, row_ids: Sequence[int]) -> frozenset[int]:
@@ -202,10 +201,7 @@ async def of_owner(tx: Transaction, owner: Principal, row_ids: Sequence[int]) ->
 
 async def rows_of(tx: Transaction, row_id: int) -> int:
     """How many searchable rows a node has."""
-    first = key_of(Subject.SUMMARY, row_id, 0)
-    statement = select(func.count()).where(
-        memory_rows.c.tenant == tx.tenant, memory_rows.c.key >= first, memory_rows.c.key < first + (1 << CHUNK_ORDINAL_BITS)
-    )
+    statement = select(func.count()).where(*of_subject(tx, (Subject.SUMMARY, row_id)))
     return int((await tx.execute(statement)).scalar_one())
 
 
