@@ -1,23 +1,21 @@
 """The way out of quarantine: a message that its owner vouches for is recalled, summarised and learned from like any other."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.ids import SessionId
-from inference.port import Embedder, Purpose, TokenCounter
+from inference.port import Embedder, TokenCounter
 from memory import errors
 from memory.sessions.appending import TRUST
 from memory.sessions.appending import expired as session_over
-from memory.sessions.service import row_of, text_digest, turn_of
-from memory.sessions.windows import Window, windows_of
+from memory.sessions.rewriting import Rewritten, message_in, rewritten, tell
+from memory.sessions.service import turn_of
 from memory.types import Dependent, Heard, Learner, Lesson, Loss, Progress
-from storage import changes, idempotency, indexes, memory_rows, messages, sessions, vectors
+from storage import changes, messages, sessions
 from storage.database import Database, Transaction
 from storage.memory_records import QUARANTINED, RELEASED, MessageRecord, SessionRecord
-from storage.memory_rows import Subject
 from storage.records import IndexRecord
 
 
@@ -48,35 +46,22 @@ class Quarantine:
         caller.require(Grant.WRITE)
         async with self._db.read(caller.tenant) as tx:
             found = await self._session(tx, caller, session)
-            before = await _message(tx, found, message)
+            before = await message_in(tx, found, message)
             head = await changes.head(tx)
         if not before.quarantined:
             return before, head
-        windows = await asyncio.to_thread(windows_of, turn_of(before), self._counter)
-        bodies = [window.body for window in windows]
-        made = await caller.deadline.wait(self._embedder.embed(bodies, Purpose.PASSAGE), "embedding the message")
+        anew = await rewritten(caller, turn_of(before), embedder=self._embedder, counter=self._counter)
         lessons = [await learner.read(caller, found, [self._heard(before)]) for learner in self._learners]
         answers: list[tuple[MessageRecord, int]] = []
         async with self._db.write(caller.tenant) as tx:
             now = await sessions.lock(tx, found.row_id)
             if now is None:
                 raise errors.no_such_session(session)
-            record = await _message(tx, now, message)
+            record = await message_in(tx, now, message)
             if record != before:
                 raise errors.message_moved(message)
-            index = await indexes.of_memory(tx)
-            assert index is not None, "made with the first message"
-            if index.model != self._embedder.spec.digest:
-                raise errors.model_not_served(index.model, self._embedder.spec.digest)
-            released = await self._let_out(tx, index, now, record=record, windows=windows, lessons=lessons)
-            await vectors.put(tx, index.model, dict(zip(map(text_digest, bodies), made, strict=True)), self._clock.now())
-
-            async def answer(offset: int | None) -> None:
-                assert offset is not None, "its rows changed"
-                answers.append((released, offset))
-                await idempotency.remember(tx, caller, answers[0])
-
-            tx.before_commit(answer)
+            index = await anew.store(tx, self._clock.now())
+            tell(tx, caller, await self._let_out(tx, index, now, record=record, anew=anew, lessons=lessons), answers)
         self._progress.wake()
         return answers[0]
 
@@ -87,18 +72,14 @@ class Quarantine:
         session: SessionRecord,
         *,
         record: MessageRecord,
-        windows: Sequence[Window],
+        anew: Rewritten,
         lessons: Sequence[Lesson],
     ) -> MessageRecord:
         flags = tuple(sorted({*record.flags, RELEASED} - {QUARANTINED}))
         released = replace(record, flags=flags, trust=TRUST[record.role])
         await messages.trust(tx, record, trust=released.trust, flags=flags)
         if not record.forgotten:
-            rows = [row_of(session, released, window) for window in windows]
-            subject = (Subject.MESSAGE, record.row_id)
-            await memory_rows.publish(
-                tx, index, subject, owner=session.owner, session_id=session.row_id, rows=rows, replaced=record.rows
-            )
+            await anew.publish(tx, index, session, released)
             # Summaries of its stretch were made without it: they are made anew.
             for dependent in self._dependents:
                 await dependent.lose(tx, index, [Loss(message=record)])
@@ -122,10 +103,3 @@ class Quarantine:
         if found is None or session_over(found, self._clock.now()):
             raise errors.no_such_session(session)
         return found
-
-
-async def _message(tx: Transaction, session: SessionRecord, message: str) -> MessageRecord:
-    found = await messages.find(tx, session.row_id, message)
-    if found is None:
-        raise errors.no_such_message(message, session.id)
-    return found

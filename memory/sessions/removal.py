@@ -1,17 +1,16 @@
 """Taking messages out again: one, a whole session, or words of one. What is derived from them goes or is built anew."""
 
-import asyncio
 from collections.abc import Sequence
 
 from core.caller import Caller, Grant
 from core.clock import Clock
 from core.ids import SessionId
-from inference.port import Embedder, Purpose, TokenCounter
+from inference.port import Embedder, TokenCounter
 from memory import errors
-from memory.sessions.service import row_of, text_digest, turn_of
-from memory.sessions.windows import Window, windows_of
+from memory.sessions.rewriting import Rewritten, message_in, rewritten, tell
+from memory.sessions.service import turn_of
 from memory.types import Dependent, Loss, Progress, Removed
-from storage import changes, idempotency, indexes, memory_rows, messages, sessions, vectors
+from storage import changes, idempotency, indexes, memory_rows, messages, sessions
 from storage.database import Database, Transaction
 from storage.memory_records import MessageRecord, SessionRecord
 from storage.memory_rows import Subject
@@ -66,7 +65,7 @@ class Removal:
         answers: list[Removed] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, session)
-            record = await _message(tx, found, message)
+            record = await message_in(tx, found, message)
             await remove_messages(tx, await indexes.of_memory(tx), [record], dependents=self._dependents)
             await sessions.shrink(tx, found, messages=1, tokens=record.tokens, at=self._clock.now())
             self._answer(tx, caller, 1, answers)
@@ -79,36 +78,21 @@ class Removal:
         """The message with every code point of `spans` blacked out, and the offset. Its other words keep their places."""
         caller.require(Grant.WRITE)
         async with self._db.read(caller.tenant) as tx:
-            before = await _message(tx, await self._session(tx, caller, session), message)
+            before = await message_in(tx, await self._session(tx, caller, session), message)
         content = blacked_out(before.content, spans)
-        turn = turn_of(before, content=content)
-        windows = await asyncio.to_thread(windows_of, turn, self._counter)
-        bodies = [window.body for window in windows]
-        made = await caller.deadline.wait(self._embedder.embed(bodies, Purpose.PASSAGE), "embedding the message")
+        anew = await rewritten(caller, turn_of(before, content=content), embedder=self._embedder, counter=self._counter)
         answers: list[tuple[MessageRecord, int]] = []
         async with self._db.write(caller.tenant) as tx:
             found = await self._locked(tx, caller, session)
-            record = await _message(tx, found, message)
+            record = await message_in(tx, found, message)
             if record.content != before.content:
                 raise errors.message_moved(message)
-            index = await indexes.of_memory(tx)
-            assert index is not None, "made with the first message"
-            if index.model != self._embedder.spec.digest:
-                raise errors.model_not_served(index.model, self._embedder.spec.digest)
-            await vectors.put(tx, index.model, dict(zip(map(text_digest, bodies), made, strict=True)), self._clock.now())
+            index = await anew.store(tx, self._clock.now())
             lost = Loss(message=record, spans=tuple((start, end) for start, end in spans))
             for dependent in self._dependents:
                 await dependent.lose(tx, index, [lost])
-            tokens = self._counter.count(content)
-            await self._rewrite(tx, index, found, record=record, content=content, tokens=tokens, windows=windows)
-            changed = (await messages.by_rows(tx, [record.row_id]))[record.row_id]
-
-            async def answer(offset: int | None) -> None:
-                assert offset is not None, "its rows changed"
-                answers.append((changed, offset))
-                await idempotency.remember(tx, caller, answers[0])
-
-            tx.before_commit(answer)
+            await self._rewrite(tx, index, found, record=record, content=content, anew=anew)
+            tell(tx, caller, (await messages.by_rows(tx, [record.row_id]))[record.row_id], answers)
         self._progress.wake()
         return answers[0]
 
@@ -120,20 +104,12 @@ class Removal:
         *,
         record: MessageRecord,
         content: str,
-        tokens: int,
-        windows: Sequence[Window],
+        anew: Rewritten,
     ) -> None:
+        tokens = self._counter.count(content)
         flags = sorted({*record.flags, "redacted"})
-        await messages.rewrite(tx, record, content=content, tokens=tokens, rows=len(windows), flags=flags)
-        await memory_rows.publish(
-            tx,
-            index,
-            (Subject.MESSAGE, record.row_id),
-            owner=session.owner,
-            session_id=session.row_id,
-            rows=[row_of(session, record, window) for window in windows],
-            replaced=record.rows,
-        )
+        await messages.rewrite(tx, record, content=content, tokens=tokens, rows=len(anew.windows), flags=flags)
+        await anew.publish(tx, index, session, record)
         await sessions.shrink(tx, session, messages=0, tokens=record.tokens - tokens, at=self._clock.now())
 
     def _answer(self, tx: Transaction, caller: Caller, gone: int, answers: list[Removed]) -> None:
@@ -180,10 +156,3 @@ def blacked_out(content: str, spans: Sequence[tuple[int, int]]) -> str:
             raise errors.invalid_spans(f"holds [{start}, {end}), which is not within the {len(characters)} code points")
         characters[start:end] = REDACTED * (end - start)
     return "".join(characters)
-
-
-async def _message(tx: Transaction, session: SessionRecord, message: str) -> MessageRecord:
-    found = await messages.find(tx, session.row_id, message)
-    if found is None:
-        raise errors.no_such_message(message, session.id)
-    return found
