@@ -32,7 +32,7 @@ _FILLER_WORDS = (
 _FILLERS = frozenset(_FILLER_WORDS.split())
 # Words that a text may have more without speaking of another thing: light verbs, emphasis.
 _LIGHT_WORDS = (
-    "take takes taking go goes going get gets getting do does doing having make makes making being play playing how all each "
+    "take takes taking go goes going get gets getting do does doing having make makes making being play playing how each "
     "one very really quite so too also just always often usually generally please like likes much lot truly actually"
 )
 _LIGHT = frozenset(_LIGHT_WORDS.split())

@@ -169,6 +169,13 @@ def test_a_word_more_that_makes_it_another_thing_is_never_merged(less: str, more
         assert book.write(home(second, 2, many=True), similarity={1: 0.97}) is Outcome.ADDED
 
 
+def test_all_of_them_is_more_than_some() -> None:
+    for first, second in (("contracts", "all contracts"), ("all contracts", "contracts")):
+        book = Notebook()
+        book.write(home(f"signing {first} herself", many=True))
+        assert book.write(home(f"signing {second} herself", 2, many=True), similarity={1: 0.97}) is Outcome.ADDED
+
+
 @pytest.mark.parametrize("said", ["long walks", "taking long walks", "really long walks", "just a long walk"])
 def test_a_word_more_that_names_no_thing_is_merged(said: str) -> None:
     book = Notebook()
