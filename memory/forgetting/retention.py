@@ -176,7 +176,7 @@ class Retention:
             await facts.lock_owner(tx, owner)
         index = await indexes.of_memory(tx)
         change = Change(op="retention", actor=ACTOR, at=self._clock.now())
-        gone = 0
+        gone, digests = 0, list[bytes]()
         for one in doomed:
             now = (await facts.by_rows(tx, [one.row_id])).get(one.row_id)
             if now is None or now.revision != one.revision or now.pinned:
@@ -185,8 +185,9 @@ class Retention:
                 await hide(tx, index, await changed(tx, now, change, status=Status.EXPIRED))
             else:
                 await ledger.discard(tx, index, now, change, reopens=False)
-                await vectors.drop_unused(tx, [text_digest(now.text)])
+                digests.append(text_digest(now.text))
             gone += 1
+        await vectors.drop_unused(tx, digests)  # of all at once: it reads every vector's key, 13 ms among 190,000
         await retention.count_run(tx, {"facts": gone})
         return gone
 
