@@ -98,6 +98,23 @@ async def test_a_fact_goes_with_the_document_that_alone_supports_it(remembered: 
     assert await remembered.stored() == []
 
 
+async def test_a_passage_that_is_cited_in_two_versions_is_one_proof_when_both_are_the_same_place(
+    remembered: Remembered,
+) -> None:
+    for text in ("Ann lives in Oslo.", "Ann lives in Oslo. She likes it."):
+        await remembered.stack.put("ann.md", text)
+        source = DocumentSource(index=IndexName(HANDBOOK), document=DocumentId("ann.md"), span=(0, 18))
+        await remembered.write("Oslo", sources=[source], valid_from=remembered.clock.now())
+    (before,) = (await remembered.facts.page(remembered.ann, PageRequest(), FactQuery())).items
+    assert (before.record.proofs, len(before.sources)) == (2, 2)
+    await remembered.consolidation.look()
+    (after,) = (await remembered.facts.page(remembered.ann, PageRequest(), FactQuery())).items
+    assert (after.record.proofs, [one.record.id for one in after.sources]) == (1, [f"{HANDBOOK}/ann.md@2"])
+    await remembered.stack.put("ann.md", "Ann lives in Rome.")
+    assert await remembered.consolidation.look() == 1
+    assert await remembered.stored() == []
+
+
 @pytest.fixture
 def room(store: Store, embedder: OnnxEmbedder) -> Room:
     return Room(store.db, embedder)
