@@ -60,13 +60,15 @@ class Visibility:
 class Once:
     """An Idempotency-Key under which the answer of a write is kept, in the transaction of that write.
 
-    `digest` is SHA-256 of the request body; `encode` turns the service's answer into the bytes to give again.
+    `digest` is SHA-256 of the request body; `encode` turns the service's answer into the bytes to give again, `status` into
+    their HTTP status.
     """
 
     key: str
     route: str
     digest: bytes
     encode: Callable[[object], bytes]
+    status: Callable[[object], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

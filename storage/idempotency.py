@@ -16,15 +16,16 @@ from storage.tables import idempotency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAnswer:
-    """SHA-256 of the request's body, and the answer as it went out."""
+    """SHA-256 of the request's body, and the answer as it went out; of an old one without its status."""
 
     digest: bytes
     body: bytes
+    status: int | None
 
 
 async def find(tx: Transaction, key_id: KeyId, route: str, key: str) -> StoredAnswer | None:
     """The answer given before, unless it is older than the time that answers are kept."""
-    statement = select(idempotency.c.digest, idempotency.c.body).where(
+    statement = select(idempotency.c.digest, idempotency.c.body, idempotency.c.status).where(
         idempotency.c.tenant == tx.tenant,
         idempotency.c.key_id == key_id,
         idempotency.c.route == route,
@@ -32,7 +33,7 @@ async def find(tx: Transaction, key_id: KeyId, route: str, key: str) -> StoredAn
         idempotency.c.created_at > _oldest(),
     )
     row = (await tx.execute(statement)).first()
-    return None if row is None else StoredAnswer(digest=row.digest, body=row.body)
+    return None if row is None else StoredAnswer(digest=row.digest, body=row.body, status=row.status)
 
 
 async def remember(tx: Transaction, caller: Caller, answer: object) -> None:
@@ -50,6 +51,7 @@ async def remember(tx: Transaction, caller: Caller, answer: object) -> None:
             key=once.key,
             digest=once.digest,
             body=once.encode(answer),
+            status=once.status(answer),
             created_at=datetime.now(UTC),
             owner=caller.subject,
         )
@@ -76,7 +78,7 @@ async def replace(tx: Transaction, caller: Caller, answer: object) -> None:
             idempotency.c.route == once.route,
             idempotency.c.key == once.key,
         )
-        .values(body=once.encode(answer))
+        .values(body=once.encode(answer), status=once.status(answer))
     )
 
 

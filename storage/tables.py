@@ -251,5 +251,6 @@ idempotency = table(
     Column("body", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("owner", Text),  # for whom the caller acted: an erasure takes the answers along
+    Column("status", Integer),  # HTTP's; None of answers from before it was kept
     Index("idempotency_by_age", "created_at"),
 )

@@ -130,8 +130,7 @@ class _Running:
             return self._stream(services, ask, result, first)
         if isinstance(result, Passed):
             return Response(result.body, status_code=result.status, media_type=result.media_type, headers=dict(result.headers))
-        status = operation.status if operation.status_of is None else operation.status_of(result)
-        return Response(self._encode(result, ask.exchange), status_code=status, media_type=JSON)
+        return Response(self._encode(result, ask.exchange), status_code=self._status(result), media_type=JSON)
 
     def _take_place(self, services: Services, ask: Ask[Any, Any]) -> None:
         limits, caller = services.limits, ask.caller
@@ -151,6 +150,10 @@ class _Running:
             streamed, first=first, request_id=ask.exchange.request_id, check=check, stopping=self._runtime.stopping
         )
 
+    def _status(self, result: Any) -> int:  # noqa: ANN401 -- what the operation answers
+        operation = self._operation
+        return operation.status if operation.status_of is None else operation.status_of(result)
+
     def _encode(self, result: object, exchange: Exchange) -> bytes:
         return self._operation.answer.write(self._operation.present(result, exchange))
 
@@ -158,7 +161,7 @@ class _Running:
         def encode(answer: object) -> bytes:
             return self._encode(answer, exchange)
 
-        return Once(key=key, route=_route(request), digest=_digest(request, received), encode=encode)
+        return Once(key=key, route=_route(request), digest=_digest(request, received), encode=encode, status=self._status)
 
     async def _replay(
         self, services: Services, identity: Identity, request: Request, *, key: str | None, received: Received[object]
@@ -175,7 +178,8 @@ class _Running:
                 f"the Idempotency-Key {key[:80]!r} was used here with another body; use a new key for a new request.",
             )
         replayed = {"Idempotent-Replayed": "true"}
-        return Response(stored.body, status_code=self._operation.status, media_type=JSON, headers=replayed)
+        status = self._operation.status if stored.status is None else stored.status
+        return Response(stored.body, status_code=status, media_type=JSON, headers=replayed)
 
 
 def read_query(shape: Shape[NoQuery], given: QueryParams) -> NoQuery:

@@ -26,6 +26,11 @@ def test_the_same_key_and_body_give_the_first_answer_again(operator: httpx.Clien
     assert again.headers["x-request-id"] != first.headers["x-request-id"]
 
 
+def test_a_replay_has_the_status_of_the_first_answer(operator: httpx.Client) -> None:
+    body = {"id": "status-of-a-replay"}
+    assert [post(operator, "/v1/sessions", key, body).status_code for key in ("k1", "k2", "k1", "k2")] == [201, 200, 201, 200]
+
+
 def test_another_body_under_the_same_key_is_409(operator: httpx.Client, index: str) -> None:
     path = f"/v1/indexes/{index}/documents"
     made(post(operator, path, "k1", LEAVE))

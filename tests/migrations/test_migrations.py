@@ -29,7 +29,7 @@ async def test_migrating_again_changes_nothing(store: Store) -> None:
     await upgrade(store.url)
     engine = _engine(store)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0006"]
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == ["0007"]
     engine.dispose()
 
 

@@ -411,4 +411,4 @@ async def stack(still: Stack) -> AsyncGenerator[Stack]:
 
 def once(key: str) -> Once:
     """An Idempotency-Key under which answers are kept as their repr."""
-    return Once(key=key, route="test", digest=key.encode(), encode=lambda answer: repr(answer).encode())
+    return Once(key=key, route="test", digest=key.encode(), encode=lambda answer: repr(answer).encode(), status=lambda _: 200)

@@ -32,7 +32,7 @@ def _caller(encode: Callable[[object], bytes] = _encode) -> Caller:
         grants=frozenset({Grant.WRITE}),
         deadline=Deadline.after(SystemClock(), 10),
         request_id="req",
-        once=Once(key="abc", route="POST /v1/x", digest=b"d", encode=encode),
+        once=Once(key="abc", route="POST /v1/x", digest=b"d", encode=encode, status=lambda _: 201),
     )
 
 
@@ -40,7 +40,7 @@ async def test_the_answer_is_found_again_under_the_same_key_and_route_only(store
     async with store.db.write(TENANT) as tx:
         await idempotency.remember(tx, _caller(), "first")
     async with store.db.read(TENANT) as tx:
-        assert await idempotency.find(tx, KEY, "POST /v1/x", "abc") == StoredAnswer(digest=b"d", body=b"first")
+        assert await idempotency.find(tx, KEY, "POST /v1/x", "abc") == StoredAnswer(digest=b"d", body=b"first", status=201)
         assert await idempotency.find(tx, KEY, "POST /v1/y", "abc") is None
         assert await idempotency.find(tx, KeyId("key_2"), "POST /v1/x", "abc") is None
     async with store.db.read(TenantId("blue")) as tx:
