@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -152,19 +153,21 @@ class Processing:
         """Sees to it that every chunk's text has a vector in the store."""
         claim, model = work.claim, work.index.model
         texts = {text_digest(text): text for text in (indexed_text(chunk, parsed.text) for chunk in parsed.chunks)}
-        missing = await self._without_vector(claim, model, list(texts))
-        while missing:
-            elsewhere = [event for digest in missing if (event := self._under_way.get((claim.tenant, model, digest)))]
-            mine = [digest for digest in missing if (claim.tenant, model, digest) not in self._under_way]
-            with self._reserved(claim, model, mine):
-                for start in range(0, len(mine), TEXTS_PER_STEP):
-                    await self._embed_step(
-                        claim, model, {digest: texts[digest] for digest in mine[start : start + TEXTS_PER_STEP]}
-                    )
-            for event in elsewhere:
+        wanted = list(texts)
+        while wanted:
+            elsewhere = {digest: event for digest in wanted if (event := self._under_way.get((claim.tenant, model, digest)))}
+            mine = [digest for digest in wanted if digest not in elsewhere]
+            with self._reserved(claim, model, mine) as give_up:
+                # Looked for only now: what another item has embedded until here is in the store.
+                missing = await self._without_vector(claim, model, mine)
+                give_up(set(mine).difference(missing))
+                for start in range(0, len(missing), TEXTS_PER_STEP):
+                    step = missing[start : start + TEXTS_PER_STEP]
+                    await self._embed_step(claim, model, {digest: texts[digest] for digest in step})
+            for event in elsewhere.values():
                 await event.wait()
             # Whoever had the others under way may have failed: then they are ours.
-            missing = await self._without_vector(claim, model, missing) if elsewhere else []
+            wanted = list(elsewhere)
 
     async def _embed_step(self, claim: Claim, model: str, texts: Mapping[bytes, str]) -> None:
         with STAGE_SECONDS.labels("embed").time():
@@ -179,15 +182,21 @@ class Processing:
         return [digest for digest in digests if digest not in known]
 
     @contextlib.contextmanager
-    def _reserved(self, claim: Claim, model: str, digests: list[bytes]) -> Generator[None]:
-        """Says that this item embeds these texts, until it has or has failed."""
+    def _reserved(self, claim: Claim, model: str, digests: list[bytes]) -> Generator[Callable[[AbstractSet[bytes]], None]]:
+        """Says that this item embeds these texts, until it has or has failed; or gives some of them up before."""
         event = asyncio.Event()
-        keys = [(claim.tenant, model, digest) for digest in digests]
-        self._under_way |= dict.fromkeys(keys, event)
+        held = {(claim.tenant, model, digest) for digest in digests}
+        self._under_way |= dict.fromkeys(held, event)
+
+        def give_up(some: AbstractSet[bytes]) -> None:
+            for key in [(claim.tenant, model, digest) for digest in some]:
+                held.remove(key)
+                del self._under_way[key]
+
         try:
-            yield
+            yield give_up
         finally:
-            for key in keys:
+            for key in held:
                 del self._under_way[key]
             event.set()
 
