@@ -3,7 +3,7 @@ templates, and what a context has served. Which of the sentences that are left a
 
 import re
 
-_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>).*$", re.DOTALL | re.MULTILINE)
+_CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^(?: {4}|>)[^\n]*", re.DOTALL | re.MULTILINE)
 # What the context call served stands in a fence (retrieval/fencing.py): repeated in a message, it is nobody's word.
 _SERVED = re.compile(r"<<<data (?P<fence>\d{15})\n.*?(?:(?P=fence) data>>>|\Z)", re.DOTALL)
 _TEMPLATE = re.compile(r"<\|[\w ]{1,40}\|>.*\Z|\[INST\].*\Z|<<SYS>>.*\Z|<start_of_turn>.*\Z", re.DOTALL)
