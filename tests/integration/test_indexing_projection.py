@@ -118,6 +118,7 @@ async def test_what_is_written_during_a_flush_is_found_before_it_ends(
     async with machine.up() as stack:
         await stack.add_index(HANDBOOK)
         await stack.put("parking", PARKING)
+        # The one call between a state that is taken and a state that is kept; numpy's, since of ours nothing is patched.
         monkeypatch.setattr(np, "savez", save_late)
         flush = asyncio.create_task(stack.projector.flush())
         assert await asyncio.to_thread(writing.wait, 40)

@@ -158,6 +158,7 @@ def test_changes_go_on_while_a_snapshot_is_written_and_are_not_in_it(tmp_path: P
         assert changed.wait(20)
         savez(*args, **arrays)  # type: ignore[arg-type]  # as numpy is called, whatever it is
 
+    # The one call between a state that is taken and a state that is kept; numpy's, since of ours nothing is patched.
     monkeypatch.setattr(np, "savez", save_late)
     opened.apply([row(50, "wing")], (), watermark(2))
     flush = threading.Thread(target=opened.flush)
